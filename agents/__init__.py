@@ -1,0 +1,1 @@
+"""What acts: networks, controllers, agents, and how source policies are learnt."""

@@ -1,0 +1,1 @@
+"""Transfer methods, and the data sets they read."""

@@ -1,0 +1,1 @@
+"""Environments: one Gymnasium package per simulator, and the words they share."""

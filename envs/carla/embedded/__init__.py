@@ -1,0 +1,1 @@
+"""The embedded CARLA server: a small town behind the real wire protocol."""

@@ -1,0 +1,1 @@
+"""Cameras: OpenGL pictures, labels and depth in one pass."""

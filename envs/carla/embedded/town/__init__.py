@@ -1,0 +1,1 @@
+"""The towns: road network, buildings, plants, furniture, textures."""

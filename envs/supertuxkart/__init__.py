@@ -1,0 +1,1 @@
+"""SuperTuxKart: the kart racing game as a source domain."""

@@ -1,0 +1,1 @@
+"""Judging: plans, the runner, records, metrics, statistics, tables."""
