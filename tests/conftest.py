@@ -1,0 +1,56 @@
+"""Shared fixtures: simulators are required in CI and skipped with a reason on a machine that lacks them."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from sim2real_bench.errors import Sim2RealError
+
+
+def _probe_stk() -> None:
+    import pystk2  # noqa: F401
+
+    from sim2real_bench.envs.supertuxkart.assets import find_assets
+
+    find_assets()
+
+
+def _probe_carla() -> None:
+    import carla  # noqa: F401
+    import moderngl
+
+    moderngl.create_context(standalone=True, backend="egl", require=330).release()
+
+
+_PROBES: dict[str, Callable[[], None]] = {"stk": _probe_stk, "carla": _probe_carla}
+_REASONS: dict[str, str] = {}
+
+
+def require_simulator(name: str) -> None:
+    """Skip the calling test with the reason when a simulator cannot run here; fail where CI demands it."""
+    if name not in _REASONS:
+        try:
+            _PROBES[name]()
+            _REASONS[name] = ""
+        except (ImportError, Sim2RealError, OSError) as error:
+            _REASONS[name] = f"{type(error).__name__}: {error}"
+        except Exception as error:  # moderngl raises its own types and plain Exception
+            _REASONS[name] = f"{type(error).__name__}: {error}"
+    if not _REASONS[name]:
+        return
+    if os.environ.get("SIM2REAL_REQUIRE_SIMULATORS") == "1":
+        pytest.fail(f"simulator {name!r} must run here, but: {_REASONS[name]}")
+    pytest.skip(f"simulator {name!r} is not available: {_REASONS[name]}")
+
+
+@pytest.fixture(scope="session")
+def stk() -> None:
+    """SuperTuxKart is available."""
+    require_simulator("stk")
+
+
+@pytest.fixture(scope="session")
+def carla_embedded() -> None:
+    """The embedded CARLA server can run: client library and headless OpenGL."""
+    require_simulator("carla")
