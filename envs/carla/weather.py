@@ -39,7 +39,9 @@ WEATHERS: dict[str, Weather] = {
         cloudiness=95, precipitation=80, precipitation_deposits=90, wind_intensity=40, sun_azimuth_angle=200,
         sun_altitude_angle=50, fog_density=12, wetness=100,
     ),
-    "fog": Weather(cloudiness=85, sun_azimuth_angle=90, sun_altitude_angle=35, fog_density=60, fog_distance=5, wetness=25),
+    "fog": Weather(
+        cloudiness=85, sun_azimuth_angle=90, sun_altitude_angle=35, fog_density=60, fog_distance=5, wetness=25,
+    ),
     "night": Weather(cloudiness=60, sun_azimuth_angle=155, sun_altitude_angle=-30, fog_density=2, wetness=30),
 }  # fmt: skip
 """The weathers of ``stk-carla-v1``; an episode draws one of them."""

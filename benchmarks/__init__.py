@@ -1,0 +1,1 @@
+"""Speed, as ratios against the raw simulators measured in the same run: ``make benchmark``."""
