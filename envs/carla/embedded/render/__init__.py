@@ -1,1 +1,1 @@
-"""Cameras: OpenGL pictures, labels and depth in one pass."""
+"""The camera of the embedded server: picture, semantic classes and depth in one OpenGL pass."""

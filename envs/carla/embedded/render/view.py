@@ -1,0 +1,75 @@
+"""What the renderer is asked for and what it answers, in CARLA's frame and wire encoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sim2real_bench.errors import ConfigurationError
+
+Image = npt.NDArray[np.uint8]
+
+MAX_IMAGE_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class CameraView:
+    """A pinhole camera in CARLA's frame: x forward, y right, z up (metres); horizontal field of view; degrees.
+
+    Yaw is clockwise seen from above, pitch positive upwards, roll positive to the right, as ``carla.Rotation``.
+
+    Raises:
+        ConfigurationError: a size or field of view that no image can have.
+    """
+
+    width: int
+    height: int
+    fov_deg: float
+    x: float
+    y: float
+    z: float
+    pitch_deg: float = 0.0
+    yaw_deg: float = 0.0
+    roll_deg: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.width <= MAX_IMAGE_SIDE and 1 <= self.height <= MAX_IMAGE_SIDE):
+            raise ConfigurationError(
+                f"camera image is {self.width}x{self.height} pixels; choose 1 to {MAX_IMAGE_SIDE} on each side"
+            )
+        if not 1.0 <= self.fov_deg <= 170.0:
+            raise ConfigurationError(f"camera field of view is {self.fov_deg} degrees; choose 1 to 170")
+
+
+@dataclass(frozen=True)
+class VehicleLook:
+    """How a vehicle is drawn: pose on the ground in CARLA's frame, body (``VEHICLE_BODIES``), paint, half size.
+
+    ``x, y`` is the centre of the vehicle's box, ``z`` the ground below its wheels; ``colour`` is RGB 0 to 255.
+    """
+
+    x: float
+    y: float
+    z: float
+    yaw_deg: float
+    body: str
+    colour: tuple[int, int, int]
+    half_length: float
+    half_width: float
+
+
+@dataclass(frozen=True)
+class Images:
+    """Three images of one camera from one pass: (H, W, 4) uint8 BGRA, row 0 at the top, in CARLA's encoding.
+
+    Attributes:
+        rgb: the picture.
+        semantic: ``CarlaClass`` in the red channel.
+        depth: metres along the optical axis / 1000 as a 24-bit number, low byte in red, high byte in blue.
+    """
+
+    rgb: Image
+    semantic: Image
+    depth: Image

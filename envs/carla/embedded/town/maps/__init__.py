@@ -1,0 +1,1 @@
+"""The shipped OpenDRIVE texts, written by ``write_maps``."""
