@@ -1,0 +1,39 @@
+"""The reference planner: the same controller on the privileged waypoints, an upper bound for every learnt policy."""
+
+import numpy as np
+
+from sim2real_bench.agents.agent import Action
+from sim2real_bench.agents.path_following import TARGET_SPEED_MPS, PathFollower
+from sim2real_bench.agents.pid import ControllerSettings, controller_settings
+from sim2real_bench.envs.observation import SPEED, WAYPOINTS, Observation
+from sim2real_bench.errors import AgentError
+
+
+class ReferenceAgent:
+    """Follows the environment's own waypoints.
+
+    Args:
+        controller: id of one of the benchmark's controllers, or settings of your own.
+        target_speed_mps: the speed it holds.
+    """
+
+    observations: tuple[str, ...] = (WAYPOINTS, SPEED)
+
+    def __init__(self, controller: int | ControllerSettings = 0, target_speed_mps: float = TARGET_SPEED_MPS) -> None:
+        settings = controller_settings(controller) if isinstance(controller, int) else controller
+        self._follower = PathFollower(settings, target_speed_mps)
+
+    def reset(self, seed: int) -> None:
+        """Forget the last episode; the agent has no randomness, so ``seed`` changes nothing."""
+        self._follower.reset()
+
+    def act(self, observation: Observation) -> Action:
+        """(2,) float32: steer, throttle or brake.
+
+        Raises:
+            AgentError: an observation is missing or not finite.
+        """
+        missing = [key for key in self.observations if key not in observation]
+        if missing:
+            raise AgentError(f"the observation lacks {missing}; it holds {sorted(observation)}")
+        return self._follower.action(observation[WAYPOINTS], float(np.asarray(observation[SPEED])))
