@@ -1,1 +1,1 @@
-"""SuperTuxKart: the kart racing game as a source domain."""
+"""SuperTuxKart as a source of driving experience; its engine (GPL-3) runs in a separate program, ``worker``."""

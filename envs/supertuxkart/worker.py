@@ -1,0 +1,140 @@
+"""The worker program: holds the engine and fills the shared block. Started by ``WorkerProcess``, not by people.
+
+It is a program of its own because the engine is GPL-3, allows one race per process, and ends its process on errors.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import shutil
+import signal
+import socket
+from pathlib import Path
+
+from sim2real_bench.envs.observation import MAP_VIEW, WAYPOINT_DISTANCES_M
+from sim2real_bench.envs.supertuxkart.engine import STEP_S, Engine
+from sim2real_bench.envs.supertuxkart.map_view import MapRenderer
+from sim2real_bench.envs.supertuxkart.protocol import (
+    FAILED,
+    MAX_PACKET,
+    OK,
+    QUIT,
+    RESET,
+    STEP,
+    ResetRequest,
+    SharedBlock,
+    WorkerSettings,
+    unpack_action,
+)
+
+_TELEPORT_FACTOR = 1.5
+_TELEPORT_MARGIN_M = 1.0
+
+
+class Worker:
+    """Answers requests: steps the engine, then writes telemetry and the observations that were asked for."""
+
+    def __init__(self, settings: WorkerSettings, block: SharedBlock) -> None:
+        self._settings = settings
+        self._block = block
+        self._engine = Engine(settings)
+        self._map: MapRenderer | None = None
+        self._distance_m = 0.0
+
+    def reset(self, request: ResetRequest) -> None:
+        """Start a new race and write its first state."""
+        self._engine.reset(request)
+        self._distance_m = 0.0
+        if MAP_VIEW in self._settings.observations:
+            self._map = MapRenderer(self._engine.line, self._engine.pickups)
+        self._write(progress=0.0, rescued=False)
+
+    def step(self, steer: float, throttle: float) -> None:
+        """Step ``action_repeat`` times and write the last state."""
+        progress, rescued = 0.0, False
+        for _ in range(self._settings.action_repeat):
+            forward, teleported = self._tick(steer, throttle)
+            progress += forward
+            rescued = rescued or teleported
+        self._write(progress, rescued)
+
+    def _tick(self, steer: float, throttle: float) -> tuple[float, bool]:
+        """One engine step: progress along the track in metres, and whether the engine moved the kart by itself.
+
+        The engine's distance down the track jumps at crossings and where branches meet, and a rescue puts the kart
+        elsewhere; neither is driving, so both distances are limited by what the speed allows.
+        """
+        engine = self._engine
+        before, along, speed = engine.pose[:3, 3], engine.distance_down_track_m, abs(engine.speed_mps)
+        engine.step(steer, throttle)
+        limit = max(speed, abs(engine.speed_mps)) * STEP_S * _TELEPORT_FACTOR + _TELEPORT_MARGIN_M
+        moved = engine.pose[:3, 3] - before
+        distance = float((moved @ moved) ** 0.5)
+        length = engine.line.length_m
+        forward = (engine.distance_down_track_m - along + length / 2) % length - length / 2
+        if distance > limit:
+            return 0.0, True
+        self._distance_m += distance
+        return min(max(forward, -limit), limit), False
+
+    def _write(self, progress: float, rescued: bool) -> None:
+        engine, telemetry = self._engine, self._block.telemetry
+        place, line = engine.place, engine.line
+        telemetry["world_from_ego"][0] = engine.pose
+        telemetry["speed_mps"][0] = abs(engine.speed_mps)
+        telemetry["lateral_m"][0] = place.lateral_m
+        telemetry["off_road"][0] = abs(place.lateral_m) > line.half_widths[place.node]
+        telemetry["distance_m"][0] = self._distance_m
+        telemetry["distance_down_track_m"][0] = engine.distance_down_track_m
+        telemetry["track_length_m"][0] = line.length_m
+        telemetry["progress_m"][0] = progress
+        telemetry["laps"][0] = engine.laps
+        telemetry["rescued"][0] = rescued
+        ahead = line.ahead(place, WAYPOINT_DISTANCES_M)
+        telemetry["waypoints"][0] = ((ahead - engine.pose[:3, 3]) @ engine.pose[:3, :3])[:, :2]
+        if self._map is not None:
+            self._map.draw(self._block.arrays[MAP_VIEW], engine.pose, engine.other_poses())
+
+
+def serve(channel: socket.socket, worker: Worker, hang_limit_s: int) -> None:
+    """Answer requests until the other end quits or goes away."""
+    versions = {"pystk2": importlib.metadata.version("PySuperTuxKart2")}
+    channel.send(OK + json.dumps(versions).encode())
+    while True:
+        signal.alarm(0)
+        packet = channel.recv(MAX_PACKET)
+        if not packet or packet[:1] == QUIT:
+            return
+        # The default action ends a process that hangs inside the engine, even if nobody is left to do it.
+        signal.alarm(hang_limit_s)
+        try:
+            if packet[:1] == STEP:
+                worker.step(*unpack_action(packet))
+            elif packet[:1] == RESET:
+                worker.reset(ResetRequest.unpack(packet))
+            channel.send(OK)
+        except Exception as error:
+            channel.send(FAILED + f"{type(error).__name__}: {error}".encode()[: MAX_PACKET - 1])
+
+
+def main() -> None:
+    """Run the worker program."""
+    parser = argparse.ArgumentParser(prog="python -m sim2real_bench.envs.supertuxkart.worker", description=__doc__)
+    parser.add_argument("--socket", type=int, required=True, help="descriptor of the request socket")
+    parser.add_argument("--memory", type=int, required=True, help="descriptor of the shared memory")
+    parser.add_argument("--home", type=Path, required=True, help="private folder, removed at the end")
+    parser.add_argument("--settings", type=WorkerSettings.from_json, required=True, help="JSON of WorkerSettings")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business; it then closes the socket
+    settings = arguments.settings
+    signal.alarm(settings.hang_limit_s)
+    try:
+        with socket.socket(fileno=arguments.socket) as channel:
+            block = SharedBlock(settings.observations, settings.width, settings.height, arguments.memory)
+            serve(channel, Worker(settings, block), settings.hang_limit_s)
+    finally:
+        shutil.rmtree(arguments.home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
