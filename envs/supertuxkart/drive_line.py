@@ -1,10 +1,10 @@
 """The drive line of a track: a graph of road quadrilaterals, with places on it and points ahead along it."""
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt

@@ -62,7 +62,7 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
         random_start: bool = True,
         ego_in_labels: bool = True,
         step_timeout_s: float = 60.0,
-        reward_weights: RewardWeights = RewardWeights(),
+        reward_weights: RewardWeights | None = None,
     ) -> None:
         """Check the arguments; the worker starts at the first ``reset``.
 
@@ -77,7 +77,7 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
             random_start: start anywhere on the track, drawn from the seed; otherwise on the starting grid.
             ego_in_labels: label the own kart as a kart; otherwise as what lies behind it.
             step_timeout_s: a step that takes longer ends the worker and raises ``StepTimeoutError``.
-            reward_weights: see ``reward``.
+            reward_weights: see ``reward``; None for the defaults.
 
         Raises:
             ConfigurationError: an argument cannot be used.
@@ -96,7 +96,7 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
         self._size = (width, height)
         self._opponents, self._action_repeat, self._max_steps = opponents, action_repeat, max_steps
         self._random_start, self._ego_in_labels = random_start, ego_in_labels
-        self._step_timeout_s, self._weights = step_timeout_s, reward_weights
+        self._step_timeout_s, self._weights = step_timeout_s, reward_weights or RewardWeights()
         self._worker: WorkerProcess | None = None
         self._ready = False
 
@@ -150,7 +150,7 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
         return self.finish_step()
 
     def begin_step(self, action: npt.ArrayLike) -> None:
-        """The first half of ``step``: send the action and return at once, so that several environments step together."""
+        """The first half of ``step``: send the action and return at once, so that many environments step together."""
         if not self._ready or self._worker is None:
             raise ConfigurationError("step() before reset(), or after a failure: call reset() first")
         steer, throttle = (float(part) for part in np.clip(np.asarray(action, np.float64), -1.0, 1.0))

@@ -1,4 +1,4 @@
-"""SuperTuxKart's frame (left-handed: X right, Y up, Z forward) to this package's (right-handed: x forward, y left, z up).
+"""SuperTuxKart's frame (left-handed: X right, Y up, Z forward) and ours (right-handed: x forward, y left, z up).
 
 The same matrix serves the world and the kart's own axes. One unit of the engine is one metre.
 """
@@ -22,9 +22,8 @@ def to_engine(points: npt.ArrayLike) -> Float:
     return np.asarray(points, np.float64) @ WORLD_FROM_ENGINE
 
 
-def quaternion_matrix(quaternion: npt.ArrayLike) -> Float:
-    """(3, 3) rotation matrix of a unit quaternion in the order w, x, y, z."""
-    w, x, y, z = (float(part) for part in np.asarray(quaternion))
+def quaternion_matrix(w: float, x: float, y: float, z: float) -> Float:
+    """(3, 3) rotation matrix of a unit quaternion."""
     return np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -41,10 +40,14 @@ def ego_pose(location: npt.ArrayLike, inverse_rotation: npt.ArrayLike) -> Float:
         location: (3,) of the kart in engine coordinates.
         inverse_rotation: (4,) quaternion w, x, y, z as the engine reports it: of the inverse of the kart's rotation.
     """
-    rotation = WORLD_FROM_ENGINE @ quaternion_matrix(inverse_rotation).T @ WORLD_FROM_ENGINE.T
+    w, x, y, z = np.asarray(inverse_rotation, np.float64).tolist()
+    # The vector part changes frame like an axis (times the determinant, -1), and inverting the rotation negates it
+    # again: what remains is WORLD_FROM_ENGINE applied to it.
+    rotation = quaternion_matrix(w, z, -x, y)
+    right, up, forward = np.asarray(location, np.float64).tolist()
     pose = np.eye(4)
     pose[:3, :3] = rotation
-    pose[:3, 3] = to_world(location) - KART_ORIGIN_HEIGHT_M * rotation[:, 2]
+    pose[:3, 3] = (forward, -right, up) - KART_ORIGIN_HEIGHT_M * rotation[:, 2]
     return pose
 
 

@@ -53,7 +53,8 @@ class WorkerProcess:
         """
         if importlib.util.find_spec("pystk2") is None:
             raise MissingDependencyError(
-                'SuperTuxKart needs the Python package PySuperTuxKart2: pip install "sim2real-bench[stk]" -c constraints.txt'
+                "SuperTuxKart needs the Python package PySuperTuxKart2, which is not installed. "
+                'Install it with: pip install "sim2real-bench[stk]" -c constraints.txt'
             )
         self._timeout_s = step_timeout_s
         self.block = SharedBlock(settings.observations, settings.width, settings.height)

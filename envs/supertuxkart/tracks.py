@@ -1,4 +1,4 @@
-"""The race tracks of the benchmark: which are for training, which are held out, and in which direction they are driven."""
+"""The race tracks of the benchmark: which are for training, which are held out, and the two directions."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Track:
     reverse: bool = False
 
     def __post_init__(self) -> None:
-        # The engine ends its process without an exception on arenas and on tracks it cannot render, so names are checked.
+        # On arenas, and on tracks it cannot render, the engine ends its process without an exception.
         if self.name not in TRACK_NAMES:
             raise UnknownNameError(f"unknown SuperTuxKart track {self.name!r}; choose one of {', '.join(TRACK_NAMES)}")
 
