@@ -1,1 +1,8 @@
 """Transfer methods, and the data sets they read."""
+
+
+def list_methods() -> list[str]:
+    """Names of the registered transfer methods."""
+    from sim2real_bench.distill.method import METHODS
+
+    return [spec.name for spec in METHODS]
