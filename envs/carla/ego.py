@@ -112,7 +112,7 @@ class EgoVehicle:
         Raises:
             StepTimeoutError: one did not come in time.
         """
-        return {key: camera.read(frame, self._session.timeout_s) for key, camera in self._cameras.items()}
+        return {key: camera.read(frame, self._session.connection.timeout_s) for key, camera in self._cameras.items()}
 
     def collision(self) -> Collision | None:
         """The strongest collision since the last call, leaving out those while the car settled.

@@ -15,14 +15,16 @@ import numpy.typing as npt
 
 from sim2real_bench.envs.camera import PinholeCamera
 from sim2real_bench.envs.carla.backends import backend_factory
+from sim2real_bench.envs.carla.connection import Connection, SpawnBlockedError
 from sim2real_bench.envs.carla.ego import EgoVehicle
 from sim2real_bench.envs.carla.map_view import draw_map_view
 from sim2real_bench.envs.carla.other_vehicles import OtherVehicles, parked_vehicles
 from sim2real_bench.envs.carla.road_map import RoadMap
 from sim2real_bench.envs.carla.route import ReferenceRoute
 from sim2real_bench.envs.carla.sensors import CameraMount, Collision
-from sim2real_bench.envs.carla.session import Session, SpawnBlockedError, short_name
-from sim2real_bench.envs.carla.weather import WEATHERS, weather_named
+from sim2real_bench.envs.carla.session import Session, short_name
+from sim2real_bench.envs.carla.start import Draw, StartOptions, spawn_order
+from sim2real_bench.envs.carla.weather import weather_named
 from sim2real_bench.envs.classes import CARLA_MAP_CHANNELS, CarlaClass
 from sim2real_bench.envs.observation import (
     CAMERA_KEYS,
@@ -38,7 +40,6 @@ from sim2real_bench.errors import ConfigurationError, SimulatorError
 COLLISION_IMPULSE_NS = 10.0  # a larger normal impulse ends the episode (methods of the task-distillation paper)
 COLLISION_PENALTY = 10.0
 DEFAULT_VEHICLE = "vehicle.lincoln.mkz_2020"
-_OPTIONS = ("spawn_index", "weather", "town")
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,6 @@ class _Town:
 
     road: RoadMap
     parked: list[npt.NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class _Start:
-    """How an episode begins; ``spawn_order`` is tried from the front."""
-
-    town: str
-    weather: str
-    spawn_order: tuple[int, ...]
-    route_seed: int
 
 
 class CarlaDriveEnv(gym.Env[Any, Any]):
@@ -139,20 +130,23 @@ class CarlaDriveEnv(gym.Env[Any, Any]):
             SimulatorError: anything the server does wrong; the next reset starts anew.
         """
         super().reset(seed=seed)
+        given, draw = StartOptions.parse(options), Draw.sample(self.np_random)
         with self._guarded():
             session = self._connected()
-            session.destroy_actors()
-            self._ego = None
-            start = self._draw(session, dict(options or {}))
+            self._drop_actors()
+            self._load(session, given.town or self._default_town)
             session.assert_settings()
-            session.set_weather(weather_named(start.weather))
-            self._ego, spawn_index = self._spawn(session, start)
+            weather = given.weather or self._weather or draw.weather
+            session.set_weather(weather_named(weather))
+            count = self._spawn_counts[session.town]
+            order = spawn_order(session.town, count, given.spawn_index, draw.spawn_seed)
+            self._ego, spawn_index = self._spawn(session, order)
             self._others = OtherVehicles(session, self._ego.identifier, self._town(session).parked)
             self._state = self._ego.settle()
-            generator = np.random.default_rng(start.route_seed)
-            self._route = ReferenceRoute(session.map, self._state.plane, generator)
+            turns = np.random.default_rng(draw.route_seed)
+            self._route = ReferenceRoute(session.map, self._state.plane, turns)
             self._distance_m = 0.0
-            self._episode: dict[str, Any] = {"spawn_index": spawn_index, "weather": start.weather, "town": session.town}
+            self._episode: dict[str, Any] = {"spawn_index": spawn_index, "weather": weather, "town": session.town}
             return self._observe(), self._info(None, {})
 
     def step(self, action: npt.ArrayLike) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -193,7 +187,7 @@ class CarlaDriveEnv(gym.Env[Any, Any]):
         """What drives the world, for the records: backend and version. Connects if need be."""
         with self._guarded():
             session = self._connected()
-            return session.backend.version(session.server_version)
+            return session.connection.backend.version(session.connection.version)
 
     def spawn_count(self, town: str) -> int:
         """How many spawn points a town has; a town not seen before is loaded, which ends a running episode.
@@ -211,7 +205,7 @@ class CarlaDriveEnv(gym.Env[Any, Any]):
 
     def _connected(self) -> Session:
         if self._session is None:
-            self._session = Session(self._open_backend(self._default_town), self._timeout_s)
+            self._session = Session(Connection(self._open_backend(self._default_town), self._timeout_s))
             # The client aborts the process when sensors still listen at its exit: close then, whatever happens.
             self._finalizer = weakref.finalize(self, self._session.close)
         return self._session
@@ -250,39 +244,16 @@ class CarlaDriveEnv(gym.Env[Any, Any]):
 
     # -- beginning an episode ------------------------------------------------------------------------------------
 
-    def _draw(self, session: Session, options: dict[str, Any]) -> _Start:
-        """Settle how the episode begins; the same numbers are drawn whatever the options fix."""
-        unknown = sorted(set(options) - set(_OPTIONS))
-        if unknown:
-            raise ConfigurationError(f"reset option {unknown[0]!r} is unknown; known: {', '.join(_OPTIONS)}")
-        drawn_weather = list(WEATHERS)[int(self.np_random.integers(len(WEATHERS)))]
-        spawn_seed, route_seed = (int(number) for number in self.np_random.integers(2**32, size=2))
-        self._load(session, options.get("town", self._default_town))
-        return _Start(
-            town=session.town,
-            weather=options.get("weather") or self._weather or drawn_weather,
-            spawn_order=self._spawn_order(session, options.get("spawn_index"), spawn_seed),
-            route_seed=route_seed,
-        )
-
-    def _spawn_order(self, session: Session, given: int | None, seed: int) -> tuple[int, ...]:
-        count = self._spawn_counts[session.town]
-        if given is None:
-            return tuple(int(index) for index in np.random.default_rng(seed).permutation(count))
-        if not 0 <= given < count:
-            raise ConfigurationError(f"spawn_index={given}: town {session.town} has the spawn points 0 to {count - 1}")
-        return (int(given),)
-
-    def _spawn(self, session: Session, start: _Start) -> tuple[EgoVehicle, int]:
+    def _spawn(self, session: Session, order: tuple[int, ...]) -> tuple[EgoVehicle, int]:
         """Make the ego vehicle at the first free spawn point of the order."""
         points = session.spawn_points()
-        for index in start.spawn_order:
+        for index in order:
             try:
                 return EgoVehicle(session, self._blueprint, points[index], self._keys, self._mount), index
             except SpawnBlockedError:
                 continue
-        tried = f"spawn point {start.spawn_order[0]}" if len(start.spawn_order) == 1 else "every spawn point"
-        raise SpawnBlockedError(f"{tried} of {start.town} on {session.address} is taken; remove what stands there")
+        tried = f"spawn point {order[0]}" if len(order) == 1 else "every spawn point"
+        raise SpawnBlockedError(f"{tried} of {session.town} is taken; remove what stands there, or give another one")
 
     # -- what is seen --------------------------------------------------------------------------------------------
 

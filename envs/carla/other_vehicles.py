@@ -46,4 +46,4 @@ class OtherVehicles:
 
 def parked_vehicles(session: Session) -> list[Float]:
     """(4, 2) corners of the vehicles that are part of the town, world plane, metres."""
-    return [box_on_plane(box, _WORLD) for box in session.level_vehicle_boxes()]
+    return [box_on_plane(box, _WORLD) for box in session.town_vehicle_boxes()]
