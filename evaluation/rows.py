@@ -1,0 +1,92 @@
+"""From what a user types (methods, proxies, checkpoints) to the rows of a plan."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sim2real_bench.distill.method import PROXIES, checkpoint_for, method_named, method_supervision
+from sim2real_bench.errors import ConfigurationError
+from sim2real_bench.evaluation.benchmarks import choose
+from sim2real_bench.evaluation.plan import MethodRow
+
+ALL_PROXIES = "all"
+
+
+def resolve_rows(
+    methods: Sequence[str], proxy: str = ALL_PROXIES, checkpoints: Mapping[str, Path] | None = None
+) -> tuple[MethodRow, ...]:
+    """One row for each method, or for each proxy of a method that has them.
+
+    Args:
+        methods: registered names.
+        proxy: ``map``, ``camera`` or ``all``; methods without a proxy do not mind.
+        checkpoints: row label to weights, for rows that do not use the shipped ones.
+
+    Raises:
+        UnknownNameError: an unknown method or proxy, with the nearest names.
+        ConfigurationError: a repeated method, or a checkpoint for a row that is not evaluated.
+        CheckpointError: weights that cannot be read.
+    """
+    if proxy != ALL_PROXIES:
+        choose("proxy", proxy, PROXIES)
+    if not methods or len(set(methods)) != len(methods):
+        raise ConfigurationError(f"methods {', '.join(methods)!r}: name one or more, each once")
+    entries = [method_named(name) for name in methods]
+    chosen = [
+        (entry.name, one)
+        for entry in entries
+        for one in (entry.proxies or (None,))
+        if proxy == ALL_PROXIES or one in (None, proxy)
+    ]
+    weights = checkpoints or {}
+    rows = tuple(_row(name, one, weights) for name, one in chosen)
+    unused = sorted(set(weights) - {row.label for row in rows})
+    if unused:
+        labels = ", ".join(row.label for row in rows)
+        raise ConfigurationError(f"--checkpoint for {', '.join(unused)}, which is not evaluated; rows: {labels}")
+    return rows
+
+
+def parse_checkpoints(texts: Sequence[str]) -> dict[str, Path]:
+    """Row label to path, from ``METHOD=PATH`` or ``METHOD:PROXY=PATH``.
+
+    Raises:
+        ConfigurationError: a text of another form, or a row named twice.
+    """
+    found: dict[str, Path] = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        if not name or not path:
+            raise ConfigurationError(f"--checkpoint {text!r}: write METHOD=PATH or METHOD:PROXY=PATH")
+        method, _, proxy = name.partition(":")
+        label = MethodRow(method=method, proxy=proxy or None).label
+        if label in found:
+            raise ConfigurationError(f"--checkpoint names {label} twice")
+        found[label] = Path(path)
+    return found
+
+
+def controllers_hash() -> str:
+    """SHA-256 of the frozen controllers' file: results with other gains are other results."""
+    from sim2real_bench.agents.pid import CONTROLLERS_FILE
+
+    return hashlib.sha256(CONTROLLERS_FILE.read_bytes()).hexdigest()
+
+
+def _row(method: str, proxy: str | None, checkpoints: Mapping[str, Path]) -> MethodRow:
+    label = MethodRow(method=method, proxy=proxy).label
+    path = checkpoints.get(label) or checkpoint_for(method, proxy)
+    return MethodRow(
+        method=method,
+        proxy=proxy,
+        checkpoint_hash=_weights_hash(path) if path else "",
+        supervision=method_supervision(method, proxy),
+    )
+
+
+def _weights_hash(path: Path) -> str:
+    from sim2real_bench.agents.checkpoints import checkpoint_hash  # imports torch
+
+    return checkpoint_hash(path)

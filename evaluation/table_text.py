@@ -1,0 +1,119 @@
+"""The table as text: Markdown, CSV, and rich for the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from sim2real_bench.evaluation.table import Difference, Table, TableRow
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+MISSING = "–"
+
+
+def to_markdown(table: Table) -> str:
+    """Text of ``table.md``."""
+    header, *rows = _cells(table)
+    lines = [f"# {_title(table)}", "", _line(header), _line(["---"] + ["---:"] * (len(header) - 2) + ["---"])]
+    lines += [_line(row) for row in rows]
+    lines += ["", *(f"* {text}" for text in (*_difference_lines(table), *table.notes)), ""]
+    return "\n".join(lines)
+
+
+def to_csv(table: Table) -> str:
+    """Text of ``table.csv``: one line a row, unrounded numbers, empty cells where nothing was measured."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    flat = [_flat(table, row) for row in table.rows]
+    writer.writerow(flat[0])
+    writer.writerows(list(row.values()) for row in flat)
+    return text.getvalue()
+
+
+def to_terminal(table: Table) -> RenderableType:
+    """What ``evaluate`` prints: the table, then what to know when reading it."""
+    from rich.console import Group
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    header, *rows = _cells(table)
+    shown = RichTable(title=_title(table), title_justify="left")
+    for place, name in enumerate(header[:-1]):
+        shown.add_column(name, justify="left" if place == 0 else "right", no_wrap=place == 0)
+    for row, source in zip(rows, table.rows, strict=True):
+        shown.add_row(*(Text(cell) for cell in row[:-1]), style=None if source.complete else "dim")
+    supervision = [f"{row.label}: {row.supervision}" for row in table.rows if row.supervision]
+    return Group(shown, *(Text(f"• {text}") for text in (*_difference_lines(table), *supervision, *table.notes)))
+
+
+def _title(table: Table) -> str:
+    version = f" {table.backend_version}" if table.backend_version else ""
+    return f"{table.benchmark}, backend {table.backend}{version}, {table.town}, preset {table.preset}"
+
+
+def _cells(table: Table) -> list[list[str]]:
+    thresholds = list(table.rows[0].completion)
+    header = ["method", "rank", "episodes", "distance m", "95 %", "min", "max", "2 s odometer m"]
+    header += [*(f"≥ {m} m" for m in thresholds), "infractions/km", "off road", "supervision"]
+    return [header, *(_row_cells(row, thresholds) for row in table.rows)]
+
+
+def _row_cells(row: TableRow, thresholds: list[str]) -> list[str]:
+    distance = row.distance_m
+    mean = MISSING if distance.mean is None else f"{distance.mean:.1f} ± {distance.std:.1f}"
+    return [
+        row.label,
+        MISSING if row.rank is None else str(row.rank),
+        f"{row.episodes_finished}/{row.episodes_planned}",
+        mean,
+        _interval(distance.ci95),
+        _number(distance.min, 1),
+        _number(distance.max, 1),
+        _number(row.distance_2s_m, 1),
+        *(_number(row.completion[m], 2) for m in thresholds),
+        _number(row.infractions_per_km, 1),
+        _number(row.off_road_share, 2),
+        row.supervision,
+    ]
+
+
+def _difference_lines(table: Table) -> list[str]:
+    return [
+        f"{_label(item)} − {item.baseline}: {item.mean:+.1f} m, 95 % {_interval(item.ci95)}, "
+        f"by start {_interval(item.ci95_by_start)} ({item.pairs} paired episodes)"
+        for item in table.differences
+    ]
+
+
+def _label(item: Difference) -> str:
+    return f"{item.method} ({item.proxy})" if item.proxy else item.method
+
+
+def _flat(table: Table, row: TableRow) -> dict[str, object]:
+    distance = row.distance_m
+    low, high = distance.ci95 or (None, None)
+    return {
+        "benchmark": table.benchmark, "backend": table.backend, "method": row.method, "proxy": row.proxy,
+        "rank": row.rank, "episodes_planned": row.episodes_planned, "episodes_finished": row.episodes_finished,
+        "distance_mean_m": distance.mean, "distance_std_m": distance.std, "distance_min_m": distance.min,
+        "distance_max_m": distance.max, "distance_ci95_low_m": low, "distance_ci95_high_m": high,
+        "distance_2s_mean_m": row.distance_2s_m,
+        **{f"completion_{m}": value for m, value in row.completion.items()},
+        "infractions_per_km": row.infractions_per_km, "off_road_share": row.off_road_share,
+        "supervision": row.supervision,
+    }  # fmt: skip
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return MISSING if interval is None else f"[{interval[0]:.1f}, {interval[1]:.1f}]"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -1,0 +1,190 @@
+"""What a driving worker keeps between episodes (one environment, the agents of one row), and the tasks it does."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sim2real_bench import __version__
+from sim2real_bench.agents.agent import Agent
+from sim2real_bench.errors import ConfigurationError, Sim2RealError, SimulatorError
+from sim2real_bench.evaluation.driving import Drive, Phase, drive_episode
+from sim2real_bench.evaluation.executors import Heartbeat
+from sim2real_bench.evaluation.plan import Episode, Limits, MethodRow
+from sim2real_bench.evaluation.records import EpisodeResult, Outcome
+
+_LOG = logging.getLogger(__name__)
+AGENTS = "sim2real_bench.distill.method:build_agent"
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """Names what makes the target environment, so that any process can make it.
+
+    Attributes:
+        target: import path ``package.module:attribute`` of a callable; it gets ``observations=(...)`` and the options,
+            and answers with a driving environment (see ``evaluation.driving``) that also has ``backend_version`` and
+            ``spawn_count(town)``.
+        options: keyword arguments, plain data.
+    """
+
+    target: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DrivingSetup:
+    """What each worker process needs to know.
+
+    Attributes:
+        environment: of the target simulator.
+        agents: import path of a callable ``(method, proxy, controller, checkpoint) -> Agent``.
+        checkpoints: row label to weights, for rows that do not use the shipped ones.
+    """
+
+    environment: EnvironmentSpec
+    agents: str = AGENTS
+    checkpoints: dict[str, Path] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def open(self, heartbeat: Heartbeat) -> Iterator[DrivingContext]:
+        """A context that closes its simulator."""
+        context = DrivingContext(self, heartbeat)
+        try:
+            yield context
+        finally:
+            context.close_environment()
+
+
+class DrivingContext:
+    """One environment and the agents of one row; both are made when first needed."""
+
+    def __init__(self, setup: DrivingSetup, heartbeat: Heartbeat) -> None:
+        self._setup = setup
+        self.heartbeat = heartbeat
+        self._env: Any = None
+        self._observations: tuple[str, ...] = ()
+        self._agents: dict[int, Agent] = {}
+        self._row = ""
+
+    def agent(self, row: MethodRow, controller: int) -> Agent:
+        """The agent of a row; those of another row are let go."""
+        if row.label != self._row:
+            self._agents, self._row = {}, row.label
+        if controller not in self._agents:
+            build = _imported(self._setup.agents)
+            checkpoint = self._setup.checkpoints.get(row.label)
+            self._agents[controller] = build(row.method, row.proxy, controller, checkpoint)
+        return self._agents[controller]
+
+    def environment(self, observations: tuple[str, ...]) -> Any:
+        """The environment that renders exactly these; made anew only when they change."""
+        if self._env is None or observations != self._observations:
+            self.close_environment()
+            spec = self._setup.environment
+            self._env = _imported(spec.target)(observations=observations, **spec.options)
+            self._observations = observations
+        return self._env
+
+    def close_environment(self) -> None:
+        """Close the environment, whatever state it is in; the next episode gets a new one."""
+        env, self._env = self._env, None
+        if env is not None:
+            try:
+                env.close()
+            except Exception as error:  # a broken simulator may fail in any way while it is taken down
+                _LOG.warning("closing the environment failed: %s: %s", type(error).__name__, error)
+
+
+@dataclass(frozen=True)
+class SpawnCountTask:
+    """Ask the simulator how many spawn points a town has."""
+
+    town: str
+    row: MethodRow
+    controller: int
+
+    def run(self, context: DrivingContext) -> int:
+        """The number of spawn points."""
+        observations = tuple(context.agent(self.row, self.controller).observations)
+        try:
+            return int(context.environment(observations).spawn_count(self.town))
+        except SimulatorError:
+            context.close_environment()
+            raise
+
+
+@dataclass(frozen=True)
+class DriveTask:
+    """Drive one episode."""
+
+    row: MethodRow
+    episode: Episode
+    limits: Limits
+
+    def run(self, context: DrivingContext) -> EpisodeResult:
+        """The result; failures of the simulator are results with outcome ``infrastructure_failure``.
+
+        Raises:
+            Sim2RealError: something the user must mend (a missing library, a checkpoint that does not fit).
+        """
+        agent = context.agent(self.row, self.episode.controller)
+        started = time.monotonic()
+        versions = {"sim2real-bench": __version__, "python": platform.python_version()}
+        try:
+            env = context.environment(tuple(agent.observations))
+            versions["simulator"] = str(env.backend_version)
+            result = drive_episode(env, agent, self.episode, self.limits, _watch(context.heartbeat))
+        except Exception as error:  # not the agent's: repeated or, where the user must act, passed on
+            context.close_environment()
+            if isinstance(error, Sim2RealError) and not isinstance(error, SimulatorError):
+                raise
+            _LOG.warning("episode %d of %s: %s", self.episode.index, self.row.label, error, exc_info=_unforeseen(error))
+            result = infrastructure_failure(f"{type(error).__name__}: {error}")
+        return result.model_copy(update={"wall_time_s": round(time.monotonic() - started, 3), "versions": versions})
+
+
+def infrastructure_failure(error: str) -> EpisodeResult:
+    """The result of an attempt that says nothing about the agent."""
+    return EpisodeResult(outcome=Outcome.INFRASTRUCTURE_FAILURE, error=error)
+
+
+def agent_timeout(values: tuple[float, ...], limits: Limits, silent_s: float) -> EpisodeResult:
+    """The result of an episode whose agent did not answer, from the numbers of ``_watch``."""
+    ticks, driven_m, sampled_m, off_road_ticks = values
+    return EpisodeResult(
+        outcome=Outcome.AGENT_ERROR,
+        distance_m=driven_m,
+        distance_2s_m=sampled_m,
+        distance_driven_m=driven_m,
+        off_road_share=off_road_ticks / ticks if ticks else 0.0,
+        ticks=int(ticks),
+        sim_time_s=ticks * limits.tick_s,
+        error=f"the agent did not answer within {silent_s:.0f} s",
+    )
+
+
+def _watch(heartbeat: Heartbeat) -> Any:
+    def watch(phase: Phase, drive: Drive) -> None:
+        heartbeat.beat(phase, (drive.ticks, drive.driven_m, drive.sampled_m, drive.off_road_ticks))
+
+    return watch
+
+
+def _unforeseen(error: Exception) -> Exception | None:
+    return None if isinstance(error, SimulatorError) else error
+
+
+def _imported(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"cannot import {target!r}: {error}; expected 'package.module:attribute'") from error
