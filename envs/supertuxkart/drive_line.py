@@ -41,6 +41,7 @@ class DriveLine:
         start: (N, 3) centre of each quadrilateral's entry edge.
         end: (N, 3) centre of its exit edge.
         half_widths: (N,) from the centre line to the edge.
+        entry_m: (N,) distance of the entry edge down the track.
         successors: for each quadrilateral the ones that follow; the first is the main road.
         length_m: of one lap.
     """
@@ -49,6 +50,7 @@ class DriveLine:
     start: Float
     end: Float
     half_widths: Float
+    entry_m: Float
     successors: tuple[tuple[int, ...], ...]
     length_m: float
 
@@ -81,6 +83,10 @@ class DriveLine:
         fraction = min(max((east * forward_x + north * forward_y) / length, 0.0), 1.0)
         lateral = north * forward_x - east * forward_y
         return Place(node, fraction, lateral, position[2] - z - fraction * rise)
+
+    def distance_down_track_m(self, place: Place) -> float:
+        """Metres from the start line to a place, in driving order."""
+        return float(self.entry_m[place.node] + place.fraction * self.lengths[place.node])
 
     def nearest_node(self, position: npt.ArrayLike) -> int:
         """The quadrilateral whose centre line is nearest to a (3,) world position."""
@@ -132,6 +138,7 @@ def build_drive_line(
     quads: Float,
     path_nodes: Float,
     path_width: Float,
+    path_distance: Float,
     successors: Sequence[Sequence[int]],
     length_m: float,
     heights: Float,
@@ -142,6 +149,7 @@ def build_drive_line(
         quads: (N, 4, 3) corners in engine coordinates.
         path_nodes: (N, 2, 3) entry and exit centres in engine coordinates, in driving order.
         path_width: (N,) full widths.
+        path_distance: (N, 2) distance of the entry and the exit down the track.
         successors: of each node.
         length_m: of one lap.
         heights: (N,) how far the road lies above (positive) or below the drawn drive line.
@@ -161,6 +169,7 @@ def build_drive_line(
         start=to_world(path_nodes[:, 0]) + rise,
         end=to_world(path_nodes[:, 1]) + rise,
         half_widths=path_width.reshape(-1) / 2,
+        entry_m=path_distance[:, 0],
         successors=tuple(tuple(int(node) for node in following) for following in successors),
         length_m=float(length_m),
     )

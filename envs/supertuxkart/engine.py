@@ -108,11 +108,11 @@ class Engine:
         # Along the kart's nose, so that rolling backwards is negative.
         self._speed = float(kart.velocity_lc[2])
         self.laps = int(kart.finished_laps)
-        self.distance_down_track_m = float(kart.distance_down_track)
         node = int(kart.node)
         if 0 <= node < len(self.line.successors):
             self._node = node
         self.place: Place = self.line.locate(self.pose[:3, 3].tolist(), self._node)
+        self.distance_down_track_m = self.line.distance_down_track_m(self.place)
 
     @property
     def speed_mps(self) -> float:
@@ -151,6 +151,7 @@ class Engine:
                 quads,
                 np.array(track.path_nodes, np.float64),
                 np.array(track.path_width, np.float64),
+                np.array(track.path_distance, np.float64),
                 track.successors,
                 track.length,
                 road_heights(quads_file, len(quads)),

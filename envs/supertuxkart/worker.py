@@ -61,21 +61,20 @@ class Worker:
     def _tick(self, steer: float, throttle: float) -> tuple[float, bool]:
         """One engine step: progress along the track in metres, and whether the engine moved the kart by itself.
 
-        The engine's distance down the track jumps at crossings and where branches meet, and a rescue puts the kart
-        elsewhere; neither is driving, so both distances are limited by what the speed allows.
+        Progress is the way moved along the direction of the drive line where the kart is: the engine's own distance
+        down the track stands still before the first crossing of the start line and jumps where branches meet. A rescue
+        puts the kart elsewhere; that is no driving, so the way is limited by what the speed allows.
         """
         engine = self._engine
-        before, along, speed = engine.pose[:3, 3], engine.distance_down_track_m, abs(engine.speed_mps)
+        before, speed = engine.pose[:3, 3], abs(engine.speed_mps)
         engine.step(steer, throttle)
         limit = max(speed, abs(engine.speed_mps)) * STEP_S * _TELEPORT_FACTOR + _TELEPORT_MARGIN_M
         moved = engine.pose[:3, 3] - before
         distance = float((moved @ moved) ** 0.5)
-        length = engine.line.length_m
-        forward = (engine.distance_down_track_m - along + length / 2) % length - length / 2
         if distance > limit:
             return 0.0, True
         self._distance_m += distance
-        return min(max(forward, -limit), limit), False
+        return float(moved @ engine.line.directions[engine.place.node]), False
 
     def _write(self, progress: float, rescued: bool) -> None:
         engine, telemetry = self._engine, self._block.telemetry
