@@ -22,6 +22,7 @@ _KEPT_AHEAD_M = 40.0
 _KEPT_BEHIND = 10  # points
 _SEARCH_AHEAD_M = 15.0  # furthest advance in one tick; a loop that comes back to the same street lies further along
 REPLAN_DISTANCE_M = 5.0
+_AROUND_M = [(forward, left) for forward in (0.0, 4.0, 8.0) for left in (0.0, -3.5, 3.5, -7.0, 7.0)]
 
 
 class ReferenceRoute:
@@ -113,12 +114,12 @@ def _lane_under(carla_map: Any, ego: EgoPose2D) -> Any:
     """The nearest driving lane that leads where the ego vehicle points; the nearest at all when none does."""
     import carla
 
-    nearest = carla_map.get_waypoint(carla.Location(ego.x, -ego.y, 0.0), lane_type=carla.LaneType.Driving)
-    if nearest is None or not finite(nearest):
+    # Across the centre line, and inside a junction, the nearest lane may lead the other way: look around, too.
+    places = ego.to_world(_AROUND_M)
+    found = [carla_map.get_waypoint(carla.Location(x, -y, 0.0), lane_type=carla.LaneType.Driving) for x, y in places]
+    lanes = [lane for lane in found if lane is not None and finite(lane)]
+    if not lanes:
         raise SimulatorError(f"no driving lane near x={ego.x:.1f} m, y={ego.y:.1f} m (right-handed world frame)")
-    # Across the centre line the nearest lane is the oncoming one; the right way is then its neighbour.
-    beside = [lane for lane in (nearest.get_left_lane(), nearest.get_right_lane()) if lane is not None]
-    lanes = [nearest, *(lane for lane in beside if lane.lane_type == carla.LaneType.Driving and finite(lane))]
     return min(lanes, key=lambda lane: (_turned_away(lane, ego), _distance(lane, ego)))
 
 
