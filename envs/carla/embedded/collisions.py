@@ -1,0 +1,196 @@
+"""Contacts between oriented boxes seen from above, and the impulses they cause."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sim2real_bench.envs.carla.embedded.vehicles import VehicleDynamics
+
+Float = npt.NDArray[np.float64]
+
+RESTITUTION = 0.1
+SCRAPE_FRICTION = 0.35
+
+
+class Box:
+    """An oriented rectangle: centre and half sizes in metres, yaw in radians."""
+
+    __slots__ = ("cosine", "half_length", "half_width", "sine", "x", "y")
+
+    def __init__(self, x: float, y: float, yaw: float, half_length: float, half_width: float) -> None:
+        self.x, self.y = x, y
+        self.cosine, self.sine = math.cos(yaw), math.sin(yaw)
+        self.half_length, self.half_width = half_length, half_width
+
+    @classmethod
+    def around(cls, vehicle: VehicleDynamics) -> "Box":
+        """The footprint of a vehicle."""
+        return cls(vehicle.x, vehicle.y, vehicle.yaw, vehicle.model.half_length, vehicle.model.half_width)
+
+    @property
+    def radius(self) -> float:
+        """Radius of the circle around the box, metres."""
+        return math.hypot(self.half_length, self.half_width)
+
+    def reach(self, axis_x: float, axis_y: float) -> float:
+        """Half of the box's extent along a unit axis."""
+        along = abs(self.cosine * axis_x + self.sine * axis_y)
+        across = abs(self.cosine * axis_y - self.sine * axis_x)
+        return self.half_length * along + self.half_width * across
+
+    def corners(self) -> list[tuple[float, float]]:
+        """The four corners."""
+        along_x, along_y = self.cosine * self.half_length, self.sine * self.half_length
+        across_x, across_y = -self.sine * self.half_width, self.cosine * self.half_width
+        return [
+            (self.x + a * along_x + b * across_x, self.y + a * along_y + b * across_y)
+            for a, b in ((1, 1), (1, -1), (-1, -1), (-1, 1))
+        ]
+
+    def contains(self, x: float, y: float, margin: float = 1e-6) -> bool:
+        """A point lies inside."""
+        dx, dy = x - self.x, y - self.y
+        return (
+            abs(dx * self.cosine + dy * self.sine) <= self.half_length + margin
+            and abs(dy * self.cosine - dx * self.sine) <= self.half_width + margin
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How far the first box reaches into the second.
+
+    Attributes:
+        normal_x: unit normal, from the second box towards the first (with ``normal_y``).
+        depth: metres to move the first box along the normal until they only touch.
+        x: the point where they press on each other (with ``y``).
+    """
+
+    normal_x: float
+    normal_y: float
+    depth: float
+    x: float
+    y: float
+
+
+def contact_between(first: Box, second: Box) -> Contact | None:
+    """The contact of two boxes by the separating axis theorem, or None when a gap lies between them."""
+    dx, dy = first.x - second.x, first.y - second.y
+    best_depth, best_x, best_y = math.inf, 0.0, 0.0
+    for box in (first, second):
+        for axis_x, axis_y in ((box.cosine, box.sine), (-box.sine, box.cosine)):
+            distance = dx * axis_x + dy * axis_y
+            depth = first.reach(axis_x, axis_y) + second.reach(axis_x, axis_y) - abs(distance)
+            if depth <= 0.0:
+                return None
+            if depth < best_depth:
+                sign = 1.0 if distance >= 0.0 else -1.0
+                best_depth, best_x, best_y = depth, sign * axis_x, sign * axis_y
+    x, y = _pressure_point(first, second)
+    return Contact(best_x, best_y, best_depth, x, y)
+
+
+def _pressure_point(first: Box, second: Box) -> tuple[float, float]:
+    """The mean of the corners of each box that lie in the other; crossing boxes meet between their centres."""
+    points = [corner for corner in first.corners() if second.contains(*corner)]
+    points += [corner for corner in second.corners() if first.contains(*corner)]
+    if not points:
+        return (first.x + second.x) / 2.0, (first.y + second.y) / 2.0
+    return sum(p[0] for p in points) / len(points), sum(p[1] for p in points) / len(points)
+
+
+class StaticField:
+    """Everything in a town that a vehicle can hit and that never moves."""
+
+    def __init__(self, boxes: Float, heights: Float, tags: npt.NDArray[np.uint8]) -> None:
+        """Take (N, 5) boxes [x, y, yaw, half length, half width], (N,) heights in metres and (N,) semantic tags."""
+        self.boxes = np.asarray(boxes, np.float64).reshape(-1, 5)
+        self.heights = np.asarray(heights, np.float64)
+        self.tags = np.asarray(tags, np.uint8)
+        self._x, self._y = self.boxes[:, 0].copy(), self.boxes[:, 1].copy()
+        self._radius = np.hypot(self.boxes[:, 3], self.boxes[:, 4])
+        self._cache: dict[int, Box] = {}
+
+    def near(self, x: float, y: float, radius: float) -> list[int]:
+        """Indices of the boxes whose circle meets the circle around (x, y)."""
+        reach = self._radius + radius
+        distance = (self._x - x) ** 2 + (self._y - y) ** 2
+        indices: list[int] = np.flatnonzero(distance < reach * reach).tolist()
+        return indices
+
+    def box(self, index: int) -> Box:
+        """The box of an index."""
+        if index not in self._cache:
+            self._cache[index] = Box(*self.boxes[index].tolist())
+        return self._cache[index]
+
+    def blocked(self, box: Box, z: float) -> bool:
+        """A box whose bottom is at height z overlaps something."""
+        return any(
+            z < self.heights[index] and contact_between(box, self.box(index)) is not None
+            for index in self.near(box.x, box.y, box.radius)
+        )
+
+
+def bounce(first: VehicleDynamics, second: VehicleDynamics | None, contact: Contact) -> tuple[float, float]:
+    """Separate a vehicle from another one, or from something immovable, and exchange the impulse of the impact.
+
+    Args:
+        first: the vehicle the contact's normal points to.
+        second: the other vehicle, or None for something immovable.
+        contact: from ``contact_between``.
+
+    Returns:
+        The impulse on the first vehicle in N s (world x, y); zero when the two were parting already.
+    """
+    _separate(first, second, contact)
+    bodies = [first] if second is None else [first, second]
+    normal_x, normal_y = contact.normal_x, contact.normal_y
+    closing = _relative_speed(first, second, contact, normal_x, normal_y)
+    if closing >= 0.0:
+        return 0.0, 0.0
+    strength = -(1.0 + RESTITUTION) * closing / _inverse_mass(bodies, contact, normal_x, normal_y)
+    tangent_x, tangent_y = -normal_y, normal_x
+    sliding = _relative_speed(first, second, contact, tangent_x, tangent_y)
+    scrape = -sliding / _inverse_mass(bodies, contact, tangent_x, tangent_y)
+    scrape = max(-SCRAPE_FRICTION * strength, min(SCRAPE_FRICTION * strength, scrape))
+    impulse_x = strength * normal_x + scrape * tangent_x
+    impulse_y = strength * normal_y + scrape * tangent_y
+    first.push(contact.x, contact.y, impulse_x, impulse_y)
+    if second is not None:
+        second.push(contact.x, contact.y, -impulse_x, -impulse_y)
+    return impulse_x, impulse_y
+
+
+def _separate(first: VehicleDynamics, second: VehicleDynamics | None, contact: Contact) -> None:
+    share = 1.0 if second is None else second.model.mass / (first.model.mass + second.model.mass)
+    first.x += contact.normal_x * contact.depth * share
+    first.y += contact.normal_y * contact.depth * share
+    if second is not None:
+        second.x -= contact.normal_x * contact.depth * (1.0 - share)
+        second.y -= contact.normal_y * contact.depth * (1.0 - share)
+
+
+def _relative_speed(
+    first: VehicleDynamics, second: VehicleDynamics | None, contact: Contact, axis_x: float, axis_y: float
+) -> float:
+    """Speed of the first body's contact point against the second's along an axis, m/s."""
+    total = 0.0
+    for body, sign in ((first, 1.0), (second, -1.0)):
+        if body is not None:
+            vx, vy, _ = body.velocity
+            arm_x, arm_y = contact.x - body.x, contact.y - body.y
+            total += sign * ((vx - body.yaw_rate * arm_y) * axis_x + (vy + body.yaw_rate * arm_x) * axis_y)
+    return total
+
+
+def _inverse_mass(bodies: Iterable[VehicleDynamics], contact: Contact, axis_x: float, axis_y: float) -> float:
+    """Change of the relative speed at the contact point per N s along an axis."""
+    total = 0.0
+    for body in bodies:
+        lever = (contact.x - body.x) * axis_y - (contact.y - body.y) * axis_x
+        total += 1.0 / body.model.mass + lever * lever / body.model.yaw_inertia
+    return total

@@ -1,0 +1,99 @@
+"""Remote procedure calls: msgpack requests in, wrapped answers out, in the order they came."""
+
+import asyncio
+import logging
+from typing import Any
+
+import msgpack
+
+from sim2real_bench.envs.carla.embedded import wire
+from sim2real_bench.envs.carla.embedded.methods import Method, Reply, build_methods
+from sim2real_bench.envs.carla.embedded.world import World
+from sim2real_bench.errors import Sim2RealError
+
+_log = logging.getLogger(__name__)
+
+_READ_BYTES = 65536
+_RESPONSE = 1
+
+
+class RpcService:
+    """Answers the calls of all clients of one world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._methods = build_methods(world)
+        self._reported: set[str] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Handle one connection until it ends; what is not a request ends it."""
+        peer = writer.get_extra_info("peername")
+        _log.debug("client %s connected", peer)
+        try:
+            await self._serve(reader, writer)
+        except ConnectionError as error:
+            _log.debug("client %s: %r", peer, error)
+        except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
+            # msgpack reports malformed input by all of these; there is no way back into step with the sender.
+            _log.warning("client %s sent a malformed message, closing its connection: %s", peer, error)
+        except Exception:
+            _log.exception("client %s: internal error, closing its connection", peer)
+        finally:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        unpacker = wire.unpacker()
+        while data := await reader.read(_READ_BYTES):
+            unpacker.feed(data)
+            for message in unpacker:
+                writer.write(await self.answer(message))
+                await writer.drain()
+
+    async def answer(self, message: object) -> bytes:
+        """The response to one message, packed.
+
+        Raises:
+            WireError: the message is not a request, so there is nothing to answer to.
+        """
+        call = wire.request(message)
+        method = self._methods.get(call.name)
+        if method is None:
+            self._report(call.name, "unknown method")
+            return _pack(call.message_id, f"unknown method {call.name!r}", None)
+        if method.ticks:
+            await self.world.hub.settle()
+        try:
+            result = _success(method, method.invoke(call.arguments))
+        except Sim2RealError as error:
+            self._report(call.name, str(error), call.wait)
+            result = _failure(method, str(error))
+        except Exception as error:
+            # A fault of ours must not take the other clients' world down with it.
+            _log.exception("internal error in %s", call.name)
+            result = _failure(method, f"internal error in {call.name}: {type(error).__name__}: {error}")
+        return _pack(call.message_id, None, result)
+
+    def _report(self, name: str, problem: str, wait: bool = False) -> None:
+        """Log a refusal; of calls that nobody waits for only the first of each kind, for they may come every tick."""
+        if wait or name in self._reported:
+            _log.debug("%s: %s", name, problem)
+        else:
+            self._reported.add(name[:100])
+            _log.warning("%s: %s", name, problem)
+
+
+def _success(method: Method, value: Any) -> Any:
+    if method.reply is Reply.VOID:
+        return [[False]]
+    return value if method.reply is Reply.BARE else [[1, value]]
+
+
+def _failure(method: Method, text: str) -> Any:
+    if method.reply is Reply.BARE:
+        return []
+    return [[True, [text]]] if method.reply is Reply.VOID else [[0, [text]]]
+
+
+def _pack(message_id: int, error: str | None, result: Any) -> bytes:
+    packed: bytes = msgpack.packb([_RESPONSE, message_id, error, result], unicode_errors="surrogateescape")
+    return packed

@@ -1,0 +1,85 @@
+"""The towns of the server: built once each, with their obstacles and, once a camera needs it, their renderer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sim2real_bench.envs.carla.embedded.collisions import StaticField
+from sim2real_bench.envs.carla.embedded.geometry import Transform
+from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
+from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, Town, build_town
+from sim2real_bench.errors import UnknownNameError
+
+MAP_FOLDER = "Carla/Maps"
+
+
+@dataclass
+class Scenery:
+    """One town, ready to be driven in."""
+
+    town: Town
+    field: StaticField
+    _make_renderer: Callable[[Town], Renderer]
+    _renderer: Renderer | None = None
+
+    @property
+    def map_name(self) -> str:
+        """As ``carla.Map.name`` has it."""
+        return f"{MAP_FOLDER}/{self.town.name}"
+
+    @property
+    def spawn_points(self) -> list[Transform]:
+        """The recommended spawn points, in order."""
+        return [Transform(point.x, point.y, point.z, 0.0, point.yaw_deg, 0.0) for point in self.town.spawn_points]
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer, made at the first call: a client without cameras needs no OpenGL."""
+        if self._renderer is None:
+            self._renderer = self._make_renderer(self.town)
+        return self._renderer
+
+    def close(self) -> None:
+        """Release the renderer."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+
+class SceneryLibrary:
+    """All towns by name; each is built at its first use and kept, so that reloading costs neither time nor memory."""
+
+    def __init__(
+        self,
+        names: Sequence[str] = TOWN_NAMES,
+        build: Callable[[str], Town] = build_town,
+        make_renderer: Callable[[Town], Renderer] = Renderer,
+    ) -> None:
+        self.names = tuple(names)
+        self._build = build
+        self._make_renderer = make_renderer
+        self._built: dict[str, Scenery] = {}
+
+    def maps(self) -> list[str]:
+        """As ``Client.get_available_maps`` has it."""
+        return [f"/Game/{MAP_FOLDER}/{name}" for name in self.names]
+
+    def load(self, map_name: str) -> Scenery:
+        """The scenery of a town name or map path.
+
+        Raises:
+            UnknownNameError: no such town.
+        """
+        name = map_name.rsplit("/", 1)[-1]
+        if name not in self.names:
+            raise UnknownNameError(f"map {map_name!r} not found; this server has {', '.join(self.names)}")
+        if name not in self._built:
+            town = self._build(name)
+            obstacles = town.obstacles
+            field = StaticField(obstacles.boxes, obstacles.heights, obstacles.tags)
+            self._built[name] = Scenery(town, field, self._make_renderer)
+        return self._built[name]
+
+    def close(self) -> None:
+        """Release every renderer."""
+        for scenery in self._built.values():
+            scenery.close()

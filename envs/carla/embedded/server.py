@@ -1,0 +1,126 @@
+"""The embedded server: two listeners, one world, one thread (an OpenGL context belongs to one)."""
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import psutil
+
+from sim2real_bench.envs.carla.embedded.rpc import RpcService
+from sim2real_bench.envs.carla.embedded.scenery import SceneryLibrary
+from sim2real_bench.envs.carla.embedded.streams import StreamHub
+from sim2real_bench.envs.carla.embedded.world import World
+from sim2real_bench.errors import ConfigurationError, SimulatorError
+
+_log = logging.getLogger(__name__)
+
+PARENT_POLL_S = 0.5
+MIN_PAUSE_S = 0.002
+_BACKLOG = 64
+_Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def run(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    town: str = "MiniTown01",
+    parent: int | None = None,
+    library: SceneryLibrary | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; prints one line ``listening on HOST:PORT`` on stdout once it answers.
+
+    Args:
+        host: address to bind; anything but a loopback address opens the unauthenticated server to the network.
+        port: for remote calls, 0 = any free one; streams use the next one, as in CARLA (any free one for 0).
+        town: the first map.
+        parent: process id; the server ends when that process does.
+        library: other towns than the shipped ones.
+
+    Raises:
+        SimulatorError: the port is taken, or the host cannot be bound.
+        ConfigurationError: the port or the town does not exist.
+    """
+    if not 0 <= port <= 65534:
+        raise ConfigurationError(f"port {port} is out of range; choose 0 (any free port) or 1 to 65534")
+    _warn_if_public(host)
+    library = library or SceneryLibrary()
+    try:
+        asyncio.run(_serve(host, port, town, parent, library))
+    finally:
+        library.close()
+
+
+def _warn_if_public(host: str) -> None:
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback:
+        _log.warning("binding %s: anybody who reaches this address controls the server, it knows no passwords", host)
+
+
+async def _serve(host: str, port: int, town: str, parent: int | None, library: SceneryLibrary) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    hub = StreamHub()
+    world = World(library, hub, town)
+    service = RpcService(world)
+    rpc_server = await _listen(service.serve, host, port)
+    stream_server = await _listen(hub.serve, host, port + 1 if port else 0)
+    hub.port = _port_of(stream_server)
+    world.tick()  # clients need a frame above zero
+    tasks = [asyncio.create_task(_run_freely(world))]
+    if parent is not None:
+        tasks.append(asyncio.create_task(_watch(parent)))
+    tasks.append(asyncio.create_task(stop.wait()))
+    sys.stdout.write(f"listening on {host}:{_port_of(rpc_server)}\n")
+    sys.stdout.flush()
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    rpc_server.close()
+    stream_server.close()
+    for task in pending:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+async def _listen(handler: _Handler, host: str, port: int) -> asyncio.Server:
+    try:
+        return await asyncio.start_server(handler, host, port, backlog=_BACKLOG, reuse_address=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SimulatorError(
+            f"cannot listen on {host}:{port}: {reason}; choose another port (0 = any free one) or end what uses it"
+        ) from error
+
+
+def _port_of(server: asyncio.Server) -> int:
+    port: int = server.sockets[0].getsockname()[1]
+    return port
+
+
+async def _run_freely(world: World) -> None:
+    """Tick in real time while the world is asynchronous."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        await world.free_running.wait()
+        started = clock()
+        world.tick()
+        # Even when ticks take longer than they simulate, requests get a turn.
+        await asyncio.sleep(max(MIN_PAUSE_S, world.settings.delta - (clock() - started)))
+
+
+async def _watch(parent: int) -> None:
+    """Return when a process has ended."""
+    try:
+        process = psutil.Process(parent)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            await asyncio.sleep(PARENT_POLL_S)
+    except psutil.NoSuchProcess:
+        pass
+    _log.info("process %d has ended, so the server ends too", parent)

@@ -1,0 +1,284 @@
+"""The simulated world: episodes, actors, and the order of a tick."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+from sim2real_bench.envs.carla.embedded import physics, wire
+from sim2real_bench.envs.carla.embedded.actors import Actor, Sensor, Vehicle, paint_of
+from sim2real_bench.envs.carla.embedded.blueprints import CAMERAS, LANE_INVASION, resolve
+from sim2real_bench.envs.carla.embedded.collisions import contact_between
+from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector, relative_to
+from sim2real_bench.envs.carla.embedded.messages import MAP_CHANGED, Stamp, world_state
+from sim2real_bench.envs.carla.embedded.scenery import Scenery, SceneryLibrary
+from sim2real_bench.envs.carla.embedded.sensors import Scene, capture
+from sim2real_bench.envs.carla.embedded.streams import WORLD_STREAM, StreamHub
+from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS
+from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl, VehicleDynamics
+from sim2real_bench.envs.carla.weather import Weather
+from sim2real_bench.errors import SimulatorError
+
+_log = logging.getLogger(__name__)
+
+A = TypeVar("A", bound=Actor)
+MAX_ACTORS = 1024
+SPECTATOR_POSE = Transform(z=10.0)
+
+
+class RefusedError(SimulatorError):
+    """A well-formed request cannot be granted; the text is for the client's user."""
+
+
+class World:
+    """One episode at a time in one town; frame numbers and ids grow for the life of the process."""
+
+    def __init__(self, library: SceneryLibrary, hub: StreamHub, town: str) -> None:
+        self.library = library
+        self.hub = hub
+        self.frame = 0
+        self.episode = 0
+        self.settings = wire.EpisodeSettings()
+        self.weather = Weather()
+        self.free_running = asyncio.Event()
+        self._started = time.monotonic()
+        self._last_actor = 0
+        self.scenery: Scenery
+        self.spectator: Actor
+        self.load(town, reset_settings=True)
+
+    # -- episodes -----------------------------------------------------------------------------------------------------
+
+    def load(self, map_name: str, reset_settings: bool) -> None:
+        """Start a new episode.
+
+        Args:
+            map_name: a town; "" keeps the present one.
+            reset_settings: go back to the default settings (asynchronous).
+
+        Raises:
+            UnknownNameError: no such town; the present episode goes on.
+        """
+        self.scenery = self.library.load(map_name) if map_name else self.scenery
+        self.episode += 1
+        self.elapsed = 0.0
+        self.actors: dict[int, Actor] = {}
+        self._first_frame = self.frame + 1
+        if reset_settings:
+            self.apply_settings(wire.EpisodeSettings())
+        self.set_weather(Weather())
+        self.spectator = Actor(self._next_id(), wire.Description(0, "spectator"), SPECTATOR_POSE)
+        self.actors[self.spectator.actor_id] = self.spectator
+        _log.info("episode %d in %s", self.episode, self.scenery.town.name)
+
+    def apply_settings(self, settings: wire.EpisodeSettings) -> None:
+        """Change the settings; an asynchronous world starts to run by itself at once."""
+        self.settings = settings
+        if settings.synchronous:
+            self.free_running.clear()
+        else:
+            self.free_running.set()
+
+    def set_weather(self, weather: Weather) -> None:
+        """Change the weather; the renderer takes it over before its next picture."""
+        self.weather = weather
+        self._weather_pending = True
+
+    # -- actors -------------------------------------------------------------------------------------------------------
+
+    def spawn(self, description: wire.Description, pose: Transform, parent_id: int = 0) -> Actor:
+        """Make an actor.
+
+        Args:
+            description: blueprint and attributes.
+            pose: in the world, or relative to the parent.
+            parent_id: what to mount it on; 0 = nothing.
+
+        Raises:
+            ConfigurationError: the description cannot be used.
+            RefusedError: unknown parent, too many actors, or the place is taken.
+        """
+        attributes = resolve(description)
+        if len(self.actors) >= MAX_ACTORS:
+            raise RefusedError(f"Actor not spawned: an episode holds at most {MAX_ACTORS} actors; destroy some first")
+        parent = self.find(parent_id) if parent_id else None
+        if description.type_id in VEHICLE_MODELS:
+            if parent is not None:
+                raise RefusedError(f"Actor not spawned: {description.type_id} cannot be attached to another actor")
+            actor: Actor = self._make_vehicle(description, pose, attributes)
+        else:
+            actor = self._make_sensor(description, pose, attributes)
+            actor.parent, actor.mount = parent, pose
+            actor.follow()
+        self.actors[actor.actor_id] = actor
+        return actor
+
+    def _make_vehicle(self, description: wire.Description, pose: Transform, attributes: dict[str, str]) -> Vehicle:
+        dynamics = VehicleDynamics(VEHICLE_MODELS[description.type_id], pose)
+        vehicle = Vehicle(0, description, pose, dynamics=dynamics, paint=paint_of(attributes))
+        taken = any(
+            other.solid
+            and abs(other.dynamics.z - dynamics.z) < 2.0 * dynamics.model.half_height
+            and contact_between(vehicle.box, other.box)
+            for other in self.vehicles()
+        )
+        if taken or self.scenery.field.blocked(vehicle.box, dynamics.z):
+            raise RefusedError("Spawn failed because of collision at spawn position")
+        vehicle.actor_id = self._next_id()
+        return vehicle
+
+    def _make_sensor(self, description: wire.Description, pose: Transform, attributes: dict[str, str]) -> Sensor:
+        if description.type_id in CAMERAS:
+            self._prepare_renderer()
+        sensor = Sensor.from_attributes(self._next_id(), description, pose, attributes, self.frame)
+        if description.type_id != LANE_INVASION:  # the client works lane invasions out by itself
+            sensor.stream = self.hub.new_stream()
+        return sensor
+
+    def _prepare_renderer(self) -> None:
+        """Make the renderer and give it the weather; a machine without OpenGL refuses the camera, not the episode."""
+        renderer = self.scenery.renderer
+        if self._weather_pending:
+            renderer.set_weather(shown_weather(self.weather))
+            self._weather_pending = False
+
+    def _next_id(self) -> int:
+        self._last_actor += 1
+        return self._last_actor
+
+    def find(self, actor_id: int) -> Actor:
+        """The actor of an id.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        if actor_id not in self.actors:
+            raise RefusedError(
+                f"actor {actor_id} not found: it may have been destroyed or belong to an earlier episode"
+            )
+        return self.actors[actor_id]
+
+    def find_vehicle(self, actor_id: int) -> Vehicle:
+        """The vehicle of an id.
+
+        Raises:
+            RefusedError: no such actor, or another kind.
+        """
+        actor = self.find(actor_id)
+        if not isinstance(actor, Vehicle):
+            raise RefusedError(f"actor {actor_id} is a {actor.type_id}, not a vehicle")
+        return actor
+
+    def destroy(self, actor_id: int) -> None:
+        """Remove an actor; what is mounted on it stays where it is.
+
+        Raises:
+            RefusedError: no such actor, or the spectator.
+        """
+        actor = self.find(actor_id)
+        if actor is self.spectator:
+            raise RefusedError("the spectator cannot be destroyed")
+        del self.actors[actor_id]
+        for child in self.actors.values():
+            if child.parent is actor:
+                child.parent = None
+
+    def place(self, actor_id: int, pose: Transform) -> None:
+        """Move an actor to a world pose; a mounted actor keeps the new place relative to its parent."""
+        actor = self.find(actor_id)
+        if isinstance(actor, Vehicle):
+            actor.dynamics.place(pose)
+        elif actor.parent is not None:
+            actor.mount = relative_to(actor.parent.transform, pose)
+            actor.follow()
+        else:
+            actor.pose = pose
+
+    def place_at(self, actor_id: int, location: Vector) -> None:
+        """Move an actor and keep its rotation."""
+        x, y, z = location
+        self.place(actor_id, replace(self.find(actor_id).transform, x=x, y=y, z=z))
+
+    def set_physics(self, actor_id: int, on: bool) -> None:
+        """Let a vehicle move by itself, or hold it where it is put."""
+        vehicle = self.find_vehicle(actor_id)
+        vehicle.physics = on
+        if not on:
+            vehicle.dynamics.stop()
+
+    def set_velocity(self, actor_id: int, velocity: Vector) -> None:
+        """Give a vehicle a velocity in world axes, m/s.
+
+        Raises:
+            RefusedError: no such vehicle, or its physics is off.
+        """
+        vehicle = self.find_vehicle(actor_id)
+        if not vehicle.physics:
+            raise RefusedError(f"actor {actor_id} has its physics switched off, so it takes no velocity")
+        vehicle.dynamics.set_velocity(velocity)
+
+    def set_control(self, actor_id: int, control: VehicleControl) -> None:
+        """Hold a control until the next one."""
+        self.find_vehicle(actor_id).control = control
+
+    def set_lights(self, actor_id: int, flags: int) -> None:
+        """Keep a vehicle's light flags (they are not drawn)."""
+        self.find_vehicle(actor_id).lights = flags
+
+    def vehicles(self) -> list[Vehicle]:
+        """All vehicles, oldest first."""
+        return list(self._of(Vehicle))
+
+    def _of(self, kind: type[A]) -> Iterator[A]:
+        return (actor for actor in self.actors.values() if isinstance(actor, kind))
+
+    # -- ticks --------------------------------------------------------------------------------------------------------
+
+    def tick(self) -> int:
+        """Advance by one step: physics, mounted actors, the world's state, then every sensor. Returns the frame."""
+        delta = self.settings.delta
+        self.frame += 1
+        self.elapsed += delta
+        vehicles = self.vehicles()
+        hits = physics.advance(vehicles, self.scenery.field, delta)
+        for actor in self.actors.values():
+            actor.follow()
+        stamp = Stamp(self.frame, self.elapsed)
+        self.hub.publish(WORLD_STREAM, self._state(stamp))
+        listened = [sensor for sensor in self._of(Sensor) if sensor.stream and self.hub.listening(sensor.stream)]
+        rendering = not self.settings.no_rendering
+        if rendering and any(sensor.optics for sensor in listened):
+            self._prepare_renderer()
+        for stream, message in capture(listened, Scene(stamp, self.scenery, vehicles, hits), rendering):
+            self.hub.publish(stream, message)
+        return self.frame
+
+    def _state(self, stamp: Stamp) -> bytes:
+        flags = MAP_CHANGED if self.frame == self._first_frame else 0
+        wall = time.monotonic() - self._started
+        states = (actor.state() for actor in self.actors.values())
+        return world_state(stamp, self.episode, wall, self.settings.delta, flags, states)
+
+
+def shown_weather(weather: Weather) -> Weather:
+    """A client's weather within the ranges that mean something (CARLA keeps, and answers, any number)."""
+
+    def percent(value: float) -> float:
+        return min(100.0, max(0.0, value))
+
+    return replace(
+        weather,
+        cloudiness=percent(weather.cloudiness),
+        precipitation=percent(weather.precipitation),
+        precipitation_deposits=percent(weather.precipitation_deposits),
+        wind_intensity=percent(weather.wind_intensity),
+        sun_azimuth_angle=weather.sun_azimuth_angle % 360.0,
+        sun_altitude_angle=min(90.0, max(-90.0, weather.sun_altitude_angle)),
+        fog_density=percent(weather.fog_density),
+        fog_distance=max(0.0, weather.fog_distance),
+        fog_falloff=max(0.0, weather.fog_falloff),
+        wetness=percent(weather.wetness),
+        dust_storm=percent(weather.dust_storm),
+    )
