@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pystk2
 
+from sim2real_bench.envs.classes import StkClass
+from sim2real_bench.envs.supertuxkart.camera import ONBOARD, CameraReader, CameraView, mount_onboard
 from sim2real_bench.envs.supertuxkart.drive_line import DriveLine, Place, build_drive_line, read_quads
 from sim2real_bench.envs.supertuxkart.frames import ego_pose, engine_yaw_quaternion, to_engine, to_world
 from sim2real_bench.envs.supertuxkart.heights import road_heights
+from sim2real_bench.envs.supertuxkart.labels import Item
 from sim2real_bench.envs.supertuxkart.protocol import ResetRequest, WorkerSettings
+from sim2real_bench.errors import SimulatorError
 
 Float = npt.NDArray[np.float64]
 
@@ -25,8 +30,31 @@ _DROP_M = 0.4  # a kart is placed this high above the road, so that no wheel sta
 _LAPS = 1000  # a race that ends would stop the kart
 _EGO_KART = "tux"
 _OPPONENT_KARTS = ("gnu", "kiki", "wilber", "konqi", "nolok", "pidgin", "puffy")
-_PICKUPS = ("BONUS_BOX", "NITRO_BIG", "NITRO_SMALL")
+# Label, radius, bottom and top (metres, relative to the item) of what lies on the road.
+_ITEM_SHAPES = {
+    "BONUS_BOX": (StkClass.PICKUP, 1.0, -0.05, 1.5),
+    "NITRO_BIG": (StkClass.PICKUP, 0.75, 0.0, 1.5),
+    "NITRO_SMALL": (StkClass.PICKUP, 0.6, 0.0, 1.2),
+    "EASTER_EGG": (StkClass.PICKUP, 0.6, 0.0, 1.2),
+    "BANANA": (StkClass.BACKGROUND, 0.9, 0.0, 1.5),
+    "BUBBLEGUM": (StkClass.BACKGROUND, 0.6, 0.0, 0.6),
+}
 _STANDING_MPS = 0.5
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the camera saw.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, or None.
+        depth_m: (H, W) float32 metres along the optical axis, or None.
+        view: the camera.
+    """
+
+    image: npt.NDArray[np.uint8] | None
+    depth_m: npt.NDArray[np.float32] | None
+    view: CameraView
 
 
 class Engine:
@@ -47,6 +75,9 @@ class Engine:
         graphics.particles_effects = 0
         with _silenced():
             pystk2.init(graphics)
+        if settings.renders and settings.camera == ONBOARD:
+            mount_onboard(pystk2.__file__)
+        self._reader = CameraReader() if settings.renders else None
 
     def reset(self, request: ResetRequest) -> None:
         """Start a new race and place the own kart.
@@ -64,7 +95,7 @@ class Engine:
         self._race.config.step_size = STEP_S
         self._world.update()
         self.line = self._drive_line(request)
-        self.pickups = self._find_pickups()
+        self.items = self._find_items()
         self._brake_debt = 0.0
         if request.start is not None:
             self._place(request)
@@ -85,16 +116,6 @@ class Engine:
             action.brake = self._speed > _STANDING_MPS
         self._race.step(action)
         self._update()
-
-    @property
-    def race(self) -> Any:
-        """The engine's race."""
-        return self._race
-
-    @property
-    def world(self) -> Any:
-        """The engine's world state after the last step."""
-        return self._world
 
     @property
     def own_index(self) -> int:
@@ -123,6 +144,16 @@ class Engine:
         """(4, 4) poses of the other karts."""
         karts = self._world.karts
         return [ego_pose(kart.location, kart.rotation) for kart in karts[: self.own_index]]
+
+    def picture(self, want_image: bool, want_depth: bool) -> Picture:
+        """Render the state after the last step; only what is wanted is copied."""
+        if self._reader is None:
+            raise SimulatorError("this worker was started without pictures")
+        data = self._race.render_data[0]
+        image = np.asarray(data.image) if want_image else None
+        depth = np.asarray(data.depth) if want_depth else None
+        view = self._reader.read(self._settings.width, self._settings.height)
+        return Picture(image, depth if depth is None else view.depth_m(depth), view)
 
     def _race_config(self, request: ResetRequest) -> Any:
         player = pystk2.PlayerConfig
@@ -158,9 +189,14 @@ class Engine:
             )
         return self._lines[key]
 
-    def _find_pickups(self) -> Float:
-        places = [to_world(item.location) for item in self._world.items if item.type.name in _PICKUPS]
-        return np.array(places).reshape(-1, 3)
+    def _find_items(self) -> list[Item]:
+        # Read once per race: a taken box stays in the list until it comes back, so the list does not change.
+        return [
+            Item(label, to_world(item.location), radius, bottom, top)
+            for item in self._world.items
+            if item.type.name in _ITEM_SHAPES
+            for label, radius, bottom, top in [_ITEM_SHAPES[item.type.name]]
+        ]
 
     def _place(self, request: ResetRequest) -> None:
         """Put the kart on the road; where it does not stay there (a gap, a shortcut), try the next quadrilateral."""

@@ -20,6 +20,7 @@ from sim2real_bench.envs.observation import (
     observation_space,
 )
 from sim2real_bench.envs.supertuxkart.assets import find_assets
+from sim2real_bench.envs.supertuxkart.camera import CAMERAS, ONBOARD
 from sim2real_bench.envs.supertuxkart.launcher import WorkerProcess
 from sim2real_bench.envs.supertuxkart.protocol import ResetRequest, WorkerSettings, pack_action
 from sim2real_bench.envs.supertuxkart.reward import RewardWeights, reward_terms
@@ -61,6 +62,8 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
         max_steps: int = 1000,
         random_start: bool = True,
         ego_in_labels: bool = True,
+        camera: str = ONBOARD,
+        camera_every: int = 1,
         step_timeout_s: float = 60.0,
         reward_weights: RewardWeights | None = None,
     ) -> None:
@@ -75,7 +78,11 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
             action_repeat: engine steps of 0.1 s per ``step``.
             max_steps: steps until an episode is truncated.
             random_start: start anywhere on the track, drawn from the seed; otherwise on the starting grid.
-            ego_in_labels: label the own kart as a kart; otherwise as what lies behind it.
+            ego_in_labels: label the own kart, which only the chase camera sees, as a kart; otherwise as the ground
+                behind it.
+            camera: "onboard" (fixed to the kart, 0.99 m high, level, 90 degrees wide) or "chase" (the game's own).
+            camera_every: render in every n-th step after a reset only; between, camera keys repeat the last picture
+                and ``info["camera_fresh"]`` is false.
             step_timeout_s: a step that takes longer ends the worker and raises ``StepTimeoutError``.
             reward_weights: see ``reward``; None for the defaults.
 
@@ -87,6 +94,8 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
         _require(width >= 16 and height >= 16, f"width={width}, height={height}: at least 16 pixels each")
         _require(action_repeat >= 1, f"action_repeat={action_repeat}: at least 1")
         _require(max_steps >= 1, f"max_steps={max_steps}: at least 1")
+        _require(camera in CAMERAS, f"camera={camera!r}: choose one of {', '.join(CAMERAS)}")
+        _require(camera_every >= 1, f"camera_every={camera_every}: at least 1")
         _require(step_timeout_s > 0, f"step_timeout_s={step_timeout_s}: must be positive")
         self.observation_space = observation_space(
             observations, width=width, height=height, classes=len(StkClass), map_channels=STK_MAP_CHANNELS
@@ -96,6 +105,7 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
         self._size = (width, height)
         self._opponents, self._action_repeat, self._max_steps = opponents, action_repeat, max_steps
         self._random_start, self._ego_in_labels = random_start, ego_in_labels
+        self._camera, self._camera_every = camera, camera_every
         self._step_timeout_s, self._weights = step_timeout_s, reward_weights or RewardWeights()
         self._worker: WorkerProcess | None = None
         self._ready = False
@@ -205,6 +215,8 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
             opponents=self._opponents,
             action_repeat=self._action_repeat,
             ego_in_labels=self._ego_in_labels,
+            camera=self._camera,
+            camera_every=self._camera_every,
             data_path=str(assets.path),
             hang_limit_s=int(2 * self._step_timeout_s) + 60,
         )
@@ -252,6 +264,7 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
             "termination": "",
         }
         if any(key in CAMERA_KEYS for key in self._keys):
+            info["camera_fresh"] = bool(telemetry["camera_fresh"][0])
             focal_x, focal_y = telemetry["camera_focal"][0]
             info["camera"] = PinholeCamera(
                 *self._size,

@@ -40,6 +40,7 @@ TELEMETRY = np.dtype(
         ("laps", "f8"),
         ("rescued", "f8"),
         ("waypoints", "f8", (WAYPOINT_COUNT, 2)),
+        ("camera_fresh", "f8"),
         ("camera_focal", "f8", (2,)),
         ("camera_rotation", "f8", (3, 3)),
         ("camera_position", "f8", (3,)),
@@ -57,7 +58,9 @@ class WorkerSettings:
         width, height: camera image size, pixels.
         opponents: karts driven by the game.
         action_repeat: engine steps of 0.1 s per request.
-        ego_in_labels: whether the own kart is labelled as a kart; otherwise what is around it shows through.
+        ego_in_labels: whether the own kart is labelled as a kart; otherwise the ground behind it shows through.
+        camera: "onboard" or "chase".
+        camera_every: requests per picture.
         data_path: folder of the game data.
         hang_limit_s: the worker ends itself when one request takes longer.
     """
@@ -68,6 +71,8 @@ class WorkerSettings:
     opponents: int
     action_repeat: int
     ego_in_labels: bool
+    camera: str
+    camera_every: int
     data_path: str
     hang_limit_s: int
 

@@ -11,8 +11,12 @@ import signal
 import socket
 from pathlib import Path
 
-from sim2real_bench.envs.observation import MAP_VIEW, WAYPOINT_DISTANCES_M
+import numpy as np
+
+from sim2real_bench.envs.classes import StkClass
+from sim2real_bench.envs.observation import DEPTH, LABELS, MAP_VIEW, MAX_DEPTH_M, RGB, WAYPOINT_DISTANCES_M
 from sim2real_bench.envs.supertuxkart.engine import STEP_S, Engine
+from sim2real_bench.envs.supertuxkart.labels import Labeller, RoadIndex
 from sim2real_bench.envs.supertuxkart.map_view import MapRenderer
 from sim2real_bench.envs.supertuxkart.protocol import (
     FAILED,
@@ -39,14 +43,19 @@ class Worker:
         self._block = block
         self._engine = Engine(settings)
         self._map: MapRenderer | None = None
+        self._labeller = Labeller(settings.width, settings.height, settings.ego_in_labels)
+        self._roads: dict[int, RoadIndex] = {}
         self._distance_m = 0.0
+        self._requests = 0
 
     def reset(self, request: ResetRequest) -> None:
         """Start a new race and write its first state."""
         self._engine.reset(request)
         self._distance_m = 0.0
+        self._requests = 0
         if MAP_VIEW in self._settings.observations:
-            self._map = MapRenderer(self._engine.line, self._engine.pickups)
+            pickups = [item.position for item in self._engine.items if item.label == StkClass.PICKUP]
+            self._map = MapRenderer(self._engine.line, np.array(pickups).reshape(-1, 3))
         self._write(progress=0.0, rescued=False)
 
     def step(self, steer: float, throttle: float) -> None:
@@ -93,6 +102,36 @@ class Worker:
         telemetry["waypoints"][0] = ((ahead - engine.pose[:3, 3]) @ engine.pose[:3, :3])[:, :2]
         if self._map is not None:
             self._map.draw(self._block.arrays[MAP_VIEW], engine.pose, engine.other_poses())
+        fresh = self._settings.renders and self._requests % self._settings.camera_every == 0
+        telemetry["camera_fresh"][0] = fresh
+        if fresh:
+            self._write_picture()
+        self._requests += 1
+
+    def _write_picture(self) -> None:
+        engine, arrays, telemetry = self._engine, self._block.arrays, self._block.telemetry
+        picture = engine.picture(want_image=RGB in arrays, want_depth=DEPTH in arrays or LABELS in arrays)
+        camera = picture.view.on_vehicle(engine.pose)
+        telemetry["camera_focal"][0] = camera.focal_x, camera.focal_y
+        telemetry["camera_rotation"][0] = camera.rotation
+        telemetry["camera_position"][0] = camera.position
+        if picture.image is not None:
+            arrays[RGB][:] = picture.image
+        if picture.depth_m is None:
+            return
+        if DEPTH in arrays:
+            np.minimum(picture.depth_m, np.float32(MAX_DEPTH_M), out=arrays[DEPTH])
+        if LABELS in arrays:
+            arrays[LABELS][:] = self._labeller.label(
+                picture.depth_m, picture.view, self._road(), engine.items, engine.pose, engine.other_poses()
+            )
+
+    def _road(self) -> RoadIndex:
+        """The road index of the current track; the engine keeps its drive lines, so their identity is the key."""
+        line = self._engine.line
+        if id(line) not in self._roads:
+            self._roads[id(line)] = RoadIndex(line.quads)
+        return self._roads[id(line)]
 
 
 def serve(channel: socket.socket, worker: Worker, hang_limit_s: int) -> None:
