@@ -1,0 +1,1 @@
+"""Data sets: rollouts recorded from the simulators, on disk as one file per episode."""

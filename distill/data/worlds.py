@@ -1,0 +1,170 @@
+"""Where data are recorded: a simulator, the places in it, and the driver; made anew in every worker process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sim2real_bench.envs.observation import LABELS, MAP_VIEW, RGB
+from sim2real_bench.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sim2real_bench.agents.agent import Agent
+
+RECORDED = (RGB, LABELS, MAP_VIEW)
+PPO, REFERENCE = "ppo", "reference"
+FOV_DEG, CAMERA_X_M, CAMERA_Z_M = 90.0, 2.0, 1.4
+
+
+@dataclass(frozen=True)
+class World:
+    """A simulator with a driver in it.
+
+    Attributes:
+        simulator: "stk" or "carla".
+        driver_name: "ppo" (SuperTuxKart only) or "reference".
+        places: tracks ("name" or "name/reverse"), used in turn, or one town.
+        weathers: names, one drawn per episode; empty for SuperTuxKart.
+        observations: recorded keys.
+        image_size: (width, height), pixels.
+        target_speed_mps: of the reference driver.
+        checkpoint: of the PPO driver; None = the shipped one.
+        backend: of CARLA, "embedded" or "server".
+        host: of a CARLA server.
+        port: of a CARLA server; None = 2000.
+
+    Raises:
+        ConfigurationError: values that do not go together.
+    """
+
+    simulator: Literal["stk", "carla"]
+    driver_name: str
+    places: tuple[str, ...]
+    weathers: tuple[str, ...] = ()
+    observations: tuple[str, ...] = RECORDED
+    image_size: tuple[int, int] = (384, 160)
+    target_speed_mps: float = 20.0 / 3.6
+    checkpoint: Path | None = None
+    backend: str = "embedded"
+    host: str = "127.0.0.1"
+    port: int | None = None
+
+    def __post_init__(self) -> None:
+        drivers = (PPO, REFERENCE) if self.simulator == "stk" else (REFERENCE,)
+        if self.driver_name not in drivers:
+            raise ConfigurationError(
+                f"driver {self.driver_name!r} does not drive {self.simulator!r}; choose {' or '.join(drivers)}"
+            )
+        unknown = [key for key in self.observations if key not in RECORDED]
+        if unknown or not self.observations:
+            raise ConfigurationError(
+                f"observations {self.observations!r} cannot be recorded; choose from {', '.join(RECORDED)}"
+            )
+        if not self.places:
+            raise ConfigurationError("no track or town to record in was given")
+
+    def driver(self) -> Agent:
+        """The driver, made anew."""
+        if self.driver_name == PPO:
+            from sim2real_bench.agents.ppo import load_ppo_agent
+
+            return load_ppo_agent(self._ppo_checkpoint())
+        from sim2real_bench.agents.reference import ReferenceAgent
+
+        return ReferenceAgent(target_speed_mps=self.target_speed_mps)
+
+    def _ppo_checkpoint(self) -> Path:
+        from sim2real_bench.agents.checkpoints import shipped_checkpoint
+
+        return self.checkpoint if self.checkpoint is not None else shipped_checkpoint("stk-ppo")
+
+    def driver_words(self) -> str:
+        """The driver with what identifies it, for the manifest."""
+        if self.driver_name == PPO:
+            from sim2real_bench.agents.checkpoints import checkpoint_hash
+
+            return f"ppo {checkpoint_hash(self._ppo_checkpoint())[:16]}"
+        return f"reference at {self.target_speed_mps:.2f} m/s"
+
+    def camera_words(self) -> str:
+        """The camera, for the manifest."""
+        if self.simulator == "stk":
+            return "the game's own, behind the kart; recorded with every sample"
+        return f"fov {FOV_DEG:g}, x +{CAMERA_X_M:g} m, z {CAMERA_Z_M:g} m"
+
+    def episode(self, index: int, random: np.random.Generator) -> tuple[dict[str, Any], str, str]:
+        """Reset options of an episode, its place and its weather."""
+        place = self.places[index % len(self.places)]
+        if self.simulator == "stk":
+            name, _, direction = place.partition("/")
+            return {"track": name, "reverse": direction == "reverse"}, place, ""
+        weather = str(random.choice(self.weathers))
+        return {"town": place, "weather": weather}, place, weather
+
+
+def open_world(world: World, observations: tuple[str, ...]) -> Any:
+    """The environment of a world with the given observation keys.
+
+    Raises:
+        SimulatorError: it does not start.
+        MissingDependencyError: it is not installed.
+    """
+    from sim2real_bench.envs import make
+
+    width, height = world.image_size
+    if world.simulator == "stk":
+        # The target's camera does not see its own car; with the default, every mask would have a kart-shaped hole.
+        return make(
+            "stk", observations=observations, width=width, height=height, ego_in_labels=False, max_steps=1_000_000
+        )
+    return make(
+        "carla", backend=world.backend, host=world.host, port=world.port, town=world.places[0],
+        observations=observations, width=width, height=height, fov_deg=FOV_DEG, camera_x_m=CAMERA_X_M,
+        camera_z_m=CAMERA_Z_M,
+    )  # fmt: skip
+
+
+def backend_words(world: World) -> str:
+    """What answers behind the world, with its version; starts or connects CARLA to ask it."""
+    if world.simulator == "stk":
+        try:
+            return f"pystk2 {version('PySuperTuxKart2')}"
+        except PackageNotFoundError:
+            return "pystk2 (not installed)"
+    environment = open_world(world, (MAP_VIEW,))
+    try:
+        return str(environment.backend_version)
+    finally:
+        environment.close()
+
+
+def track_places(split: str) -> tuple[str, ...]:
+    """The places of a SuperTuxKart split ("train" or "held-out"), each direction of a track on its own.
+
+    Raises:
+        ConfigurationError: no such split.
+    """
+    from sim2real_bench.envs.supertuxkart.tracks import HELD_OUT_TRACKS, TRAIN_TRACKS
+
+    splits = {"train": TRAIN_TRACKS, "held-out": HELD_OUT_TRACKS}
+    if split not in splits:
+        raise ConfigurationError(f"split {split!r} is unknown; choose {' or '.join(splits)}")
+    return tuple(f"{track.name}/reverse" if track.reverse else track.name for track in splits[split])
+
+
+def weather_names(text: str) -> tuple[str, ...]:
+    """Weathers of a comma-separated list; an empty text means all of the benchmark.
+
+    Raises:
+        ConfigurationError: an unknown name.
+    """
+    from sim2real_bench.envs.carla.weather import WEATHERS, weather_named
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip()) or tuple(WEATHERS)
+    for name in names:
+        weather_named(name)
+    return names

@@ -1,0 +1,159 @@
+"""Verb ``collect``: record a labelled data set from a simulator."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sim2real_bench.distill.data.collect import CollectSettings
+    from sim2real_bench.distill.data.worlds import World
+
+_DRIVERS = {"stk": "ppo", "carla": "reference"}
+
+
+def command(
+    simulator: Annotated[str, typer.Option(help="stk (source) or carla (target).")],
+    driver: Annotated[
+        str | None, typer.Option(help="ppo (stk's default) or reference (carla's default; follows the road).")
+    ] = None,
+    split: Annotated[str, typer.Option(help="SuperTuxKart tracks: train or held-out.")] = "train",
+    town: Annotated[str, typer.Option(help="CARLA town.")] = "MiniTown01",
+    weathers: Annotated[str, typer.Option(help="CARLA weathers, comma-separated; all when absent.")] = "",
+    preset: Annotated[str, typer.Option(help="quick (minutes on 2 cores), standard (an hour) or paper.")] = "quick",
+    frames: Annotated[int | None, typer.Option(min=1, help="Samples to keep, instead of the preset's.")] = None,
+    episode_ticks: Annotated[
+        int | None, typer.Option(min=2, help="Ticks of 0.1 s per episode, instead of the preset's.")
+    ] = None,
+    keep_every: Annotated[
+        int | None, typer.Option(min=1, help="Ticks between two samples, instead of the preset's.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder, runs/data/SIMULATOR when absent. What it holds is completed.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Simulators at once; at most 2 when absent, 1 for the server backend.")
+    ] = None,
+    observations: Annotated[str, typer.Option(help="Comma-separated, from rgb, labels, map_view.")] = (
+        "rgb,labels,map_view"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Draws starts, weathers and pushes.")] = 0,
+    target_speed: Annotated[
+        float | None,
+        typer.Option(min=0.5, help="Of the reference driver, m/s; 10 (stk) or 20 km/h (carla) when absent."),
+    ] = None,
+    max_speed: Annotated[float, typer.Option(min=0.0, help="No throttle above it, m/s; 0 = never.")] = 12.0,
+    push_every: Annotated[
+        float, typer.Option(min=0.0, help="Mean ticks between two pushes of the steering; 0 = none.")
+    ] = 40.0,
+    push_steer: Annotated[float, typer.Option(min=0.0, max=2.0, help="Strongest push; the weakest is a third.")] = 0.6,
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights of the ppo driver, instead of the shipped.")] = None,
+    backend: Annotated[str, typer.Option(help="CARLA: embedded or server.")] = "embedded",
+    host: Annotated[str, typer.Option(help="Of the server backend.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the server backend.")] = None,
+    show_config: Annotated[
+        bool, typer.Option("--show-config", help="Print the resolved configuration as JSON and stop.")
+    ] = False,
+) -> None:
+    """Record images, labels, map views and driven paths, with pushes of the steering so that recoveries are seen.
+
+    Interrupted? Run the same command again: finished episodes are kept.
+    """
+    from sim2real_bench.distill.data.collect import CollectSettings, collect, rollout_config
+    from sim2real_bench.distill.data.exploration import PushSettings
+    from sim2real_bench.distill.data.worlds import backend_words
+    from sim2real_bench.presets import preset_named
+
+    values = preset_named(preset).collect
+    world = _world(
+        simulator, driver, split, town, weathers, observations, target_speed, checkpoint, backend, host, port
+    )  # fmt: skip
+    settings = CollectSettings(
+        world=world,
+        frames=frames or values.frames,
+        episode_ticks=episode_ticks or values.episode_ticks,
+        keep_every=keep_every or values.keep_every,
+        seed=seed,
+        pushes=PushSettings(push_every, steer=(push_steer / 3.0, push_steer)),
+        max_speed_mps=max_speed,
+    )
+    if show_config:
+        typer.echo(rollout_config(settings, backend).model_dump_json(indent=2))
+        return
+    folder = out or Path("runs") / "data" / simulator
+    from sim2real_bench.cli.progress import progress_display
+
+    with progress_display(f"collect {simulator}", settings.frames, "samples") as update:
+        manifest = collect(
+            settings,
+            folder,
+            _command(settings, folder, split, push_every, push_steer),
+            backend=backend_words(world),
+            workers=workers or _workers(backend),
+            progress=lambda done, total, text: update(done, text),
+        )
+    typer.echo(
+        f"{folder}: {manifest.frames} samples of {len(manifest.episodes)} episodes, hash {manifest.content_hash[:16]}"
+    )
+
+
+def _world(
+    simulator: str,
+    driver: str | None,
+    split: str,
+    town: str,
+    weathers: str,
+    observations: str,
+    target_speed: float | None,
+    checkpoint: Path | None,
+    backend: str,
+    host: str,
+    port: int | None,
+) -> World:
+    from sim2real_bench.distill.data.worlds import World, track_places, weather_names
+    from sim2real_bench.errors import ConfigurationError
+
+    keys = tuple(key.strip() for key in observations.split(",") if key.strip())
+    if simulator == "stk":
+        return World(
+            "stk", driver or "ppo", track_places(split), observations=keys, target_speed_mps=target_speed or 10.0,
+            checkpoint=checkpoint,
+        )  # fmt: skip
+    if simulator == "carla":
+        return World(
+            "carla", driver or "reference", (town,), weather_names(weathers), keys,
+            target_speed_mps=target_speed or 20.0 / 3.6, backend=backend, host=host, port=port,
+        )  # fmt: skip
+    raise ConfigurationError(f"simulator {simulator!r} cannot be recorded; choose stk or carla")
+
+
+def _workers(backend: str) -> int:
+    """One simulator per core, two at most (more do not go faster without a GPU); one for a server somewhere."""
+    return 1 if backend == "server" else max(1, min(2, os.cpu_count() or 1))
+
+
+def _command(settings: CollectSettings, folder: Path, split: str, push_every: float, push_steer: float) -> str:
+    """The command with every value written out, so that it means the same when presets change."""
+    world = settings.world
+    words = ["sim2real-bench", "collect", "--simulator", world.simulator, "--driver", world.driver_name]
+    if world.simulator == "stk":
+        words += ["--split", split]
+    else:
+        words += ["--town", world.places[0], "--weathers", ",".join(world.weathers), "--backend", world.backend]
+        if world.backend == "server":
+            words += ["--host", world.host, *(["--port", str(world.port)] if world.port else [])]
+    if world.driver_name == "reference":
+        words += ["--target-speed", f"{world.target_speed_mps:g}"]
+    if world.checkpoint is not None:
+        words += ["--checkpoint", str(world.checkpoint)]
+    words += [
+        "--frames", str(settings.frames), "--episode-ticks", str(settings.episode_ticks),
+        "--keep-every", str(settings.keep_every), "--observations", ",".join(world.observations),
+        "--max-speed", f"{settings.max_speed_mps:g}", "--push-every", f"{push_every:g}",
+        "--push-steer", f"{push_steer:g}", "--seed", str(settings.seed), "--out", str(folder),
+    ]  # fmt: skip
+    return shlex.join(words)
