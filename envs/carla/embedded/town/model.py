@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sim2real_bench.envs.carla.embedded.town.palette import Palette
+
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
@@ -74,7 +76,7 @@ class TownMeshes:
         lamps: (L, 3) street lights, right-handed frame.
         parked: cars in parking lanes.
         bounds: (x0, y0, x1, y1) of the streets with a margin, right-handed frame.
-        texture_seed: seed of the procedural textures.
+        palette: colours of the textures.
     """
 
     solid: Mesh
@@ -83,7 +85,7 @@ class TownMeshes:
     lamps: Float64
     parked: tuple[ParkedCar, ...]
     bounds: tuple[float, float, float, float]
-    texture_seed: int
+    palette: Palette
 
 
 @dataclass(frozen=True)

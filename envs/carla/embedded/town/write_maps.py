@@ -19,9 +19,9 @@ from sim2real_bench.envs.carla.embedded.town.layouts import Layout, Street, layo
 from sim2real_bench.errors import MissingDependencyError
 
 LANE_WIDTH_M = 3.5
-PARKING_WIDTH_M = 2.3
+PARKING_WIDTH_M = 2.4
 SIDEWALK_WIDTH_M = 2.6
-PARKING_SETBACK_M = 9.0  # parking lanes begin this far from the mouth of a junction
+PARKING_SETBACK_M = 6.5  # parking lanes begin this far from the mouth of a junction
 PARKING_TAPER_M = 1.5
 SPEED_LIMIT_MPS = 30 / 3.6
 CROSSWALK_SETBACK_M = 2.4

@@ -1,0 +1,196 @@
+"""Collects triangles with their vertex attributes (right-handed frame, metres)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from sim2real_bench.envs.carla.embedded.town.model import Mesh
+
+Point2 = tuple[float, float] | npt.NDArray[np.float64]
+Colour = tuple[float, float, float]
+WHITE: Colour = (1.0, 1.0, 1.0)
+_FAN_CACHE: dict[int, npt.NDArray[np.uint32]] = {}
+
+
+def _fan(count: int) -> npt.NDArray[np.uint32]:
+    if count not in _FAN_CACHE:
+        _FAN_CACHE[count] = np.array([[0, i + 1, i + 2] for i in range(count - 2)], np.uint32)
+    return _FAN_CACHE[count]
+
+
+class MeshBuilder:
+    """Grows a ``Mesh``; all polygons are given counter-clockwise seen from outside."""
+
+    def __init__(self) -> None:
+        self._vertices: list[npt.NDArray[np.float32]] = []
+        self._triangles: list[npt.NDArray[np.uint32]] = []
+        self._count = 0
+
+    def add(
+        self,
+        points: npt.ArrayLike,
+        normals: npt.ArrayLike,
+        uv: npt.ArrayLike,
+        triangles: npt.ArrayLike,
+        layer: float,
+        tag: int,
+        tint: npt.ArrayLike = WHITE,
+        glow: float = 0.0,
+    ) -> None:
+        """Add vertices and their triangles; ``normals``, ``uv`` and ``tint`` may be one for all."""
+        position = np.asarray(points, np.float32)
+        block = np.empty((len(position), 14), np.float32)
+        block[:, :3] = position
+        block[:, 3:6] = normals
+        block[:, 6:8] = uv
+        block[:, 8:11] = tint
+        block[:, 11] = glow
+        block[:, 12] = layer
+        block[:, 13] = tag
+        self._vertices.append(block)
+        self._triangles.append(np.asarray(triangles, np.uint32) + np.uint32(self._count))
+        self._count += len(position)
+
+    def polygon(
+        self,
+        points: Sequence[Sequence[float]],
+        uv: npt.ArrayLike,
+        layer: float,
+        tag: int,
+        tint: Colour = WHITE,
+        glow: float = 0.0,
+        normal: Sequence[float] | None = None,
+    ) -> None:
+        """A flat convex polygon."""
+        corners = np.asarray(points, np.float64)
+        if normal is None:
+            cross = np.cross(corners[1] - corners[0], corners[-1] - corners[0])
+            normal = cross / (float(np.linalg.norm(cross)) + 1e-12)
+        self.add(corners, normal, uv, _fan(len(corners)), layer, tag, tint, glow)
+
+    def wall(
+        self,
+        a: Point2,
+        b: Point2,
+        z0: float,
+        z1: float,
+        layer: float,
+        tag: int,
+        tint: Colour = WHITE,
+        tile: tuple[float, float] = (1.0, 1.0),
+        u0: float = 0.0,
+        glow: float = 0.0,
+        whole: float | None = None,
+    ) -> None:
+        """An upright rectangle whose outside is on the right of a -> b.
+
+        Args:
+            a: first corner.
+            b: second corner.
+            z0: lower edge.
+            z1: upper edge.
+            layer: texture layer.
+            tag: class.
+            tint: colour factor.
+            tile: metres per repetition across and up.
+            u0: texture offset.
+            glow: see ``TownMeshes``.
+            whole: round the repetitions to a multiple of this, so that no window is cut.
+        """
+        across = math.dist(a, b) / tile[0]
+        if whole is not None:
+            across = max(1.0, round(across / whole)) * whole
+        up = (z1 - z0) / tile[1]
+        corners = [(a[0], a[1], z0), (b[0], b[1], z0), (b[0], b[1], z1), (a[0], a[1], z1)]
+        self.polygon(corners, [(u0, 0), (u0 + across, 0), (u0 + across, up), (u0, up)], layer, tag, tint, glow)
+
+    def box(
+        self,
+        centre: Sequence[float],
+        half: tuple[float, float, float],
+        yaw: float,
+        layer: float,
+        tag: int,
+        tint: Colour = WHITE,
+        tile_m: float = 1.0,
+        glow: float = 0.0,
+        top_layer: float | None = None,
+    ) -> None:
+        """An upright box without a bottom; ``centre`` is the middle of its base."""
+        cosine, sine = math.cos(yaw), math.sin(yaw)
+        base = [
+            (centre[0] + i * cosine * half[0] - j * sine * half[1], centre[1] + i * sine * half[0] + j * cosine * half[1])
+            for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+        ]
+        z0, z1 = centre[2], centre[2] + 2 * half[2]
+        for a, b in zip(base, base[1:] + base[:1], strict=True):
+            self.wall(a, b, z0, z1, layer, tag, tint, (tile_m, tile_m), glow=glow)
+        u, v = 2 * half[0] / tile_m, 2 * half[1] / tile_m
+        top = layer if top_layer is None else top_layer
+        self.polygon([(*p, z1) for p in base], [(0, 0), (u, 0), (u, v), (0, v)], top, tag, tint, glow)
+
+    def tube(
+        self,
+        start: Sequence[float],
+        end: Sequence[float],
+        radii: tuple[float, float],
+        layer: float,
+        tag: int,
+        tint: Colour = WHITE,
+        sides: int = 6,
+        glow: float = 0.0,
+        tile_m: float = 1.0,
+    ) -> None:
+        """A round bar without end caps."""
+        first, last = np.asarray(start, float), np.asarray(end, float)
+        axis = last - first
+        length = float(np.linalg.norm(axis))
+        axis /= length
+        u = np.cross(axis, (1.0, 0.0, 0.0) if abs(axis[0]) < 0.9 else (0.0, 1.0, 0.0))
+        u /= np.linalg.norm(u)
+        angle = np.arange(sides + 1) * math.tau / sides
+        ring = np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * np.cross(axis, u)
+        around = np.arange(sides + 1) / sides
+        uv = np.vstack([np.c_[around, np.zeros(sides + 1)], np.c_[around, np.full(sides + 1, length / tile_m)]])
+        i = np.arange(sides)
+        triangles = np.vstack([np.c_[i, i + 1, sides + 2 + i], np.c_[i, sides + 2 + i, sides + 1 + i]])
+        points = np.vstack([first + radii[0] * ring, last + radii[1] * ring])
+        self.add(points, np.vstack([ring, ring]), uv, triangles, layer, tag, tint, glow)
+
+    def disc(
+        self, centre: Sequence[float], normal: tuple[float, float], radius: float, tag: int, layer: float,
+        tint: Colour, glow: float = 0.0, sides: int = 10,
+    ) -> None:  # fmt: skip
+        """An upright disc that faces the horizontal unit vector ``normal``."""
+        across = (-normal[1], normal[0])
+        angle = np.arange(sides) * math.tau / sides + math.pi / sides
+        points = np.c_[
+            centre[0] + across[0] * radius * np.cos(angle),
+            centre[1] + across[1] * radius * np.cos(angle),
+            centre[2] + radius * np.sin(angle),
+        ]
+        self.add(points, (*normal, 0.0), (0.5, 0.5), _fan(sides), layer, tag, tint, glow)
+
+    def area(self, shape: shapely.Geometry, z: float, layer: float, tag: int, tile_m: float, tint: Colour = WHITE) -> None:
+        """A flat shape with holes, seen from above."""
+        corners = shapely.get_coordinates(shapely.get_parts(shapely.constrained_delaunay_triangles(shape)))
+        if not len(corners):
+            return
+        triangles = corners.reshape(-1, 4, 2)[:, :3]
+        edge1, edge2 = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+        clockwise = edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0] < 0
+        triangles[clockwise] = triangles[clockwise, ::-1]
+        flat = triangles.reshape(-1, 2)
+        points = np.c_[flat, np.full(len(flat), z)]
+        self.add(points, (0, 0, 1), flat / tile_m, np.arange(len(flat)).reshape(-1, 3), layer, tag, tint)
+
+    def build(self) -> Mesh:
+        """Everything added so far."""
+        if not self._vertices:
+            return Mesh(np.zeros((0, 14), np.float32), np.zeros((0, 3), np.uint32))
+        return Mesh(np.vstack(self._vertices), np.vstack(self._triangles))

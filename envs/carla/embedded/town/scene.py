@@ -1,0 +1,95 @@
+"""The town under construction: meshes, obstacles and lamps that the builders of this package add to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from random import Random
+
+import numpy as np
+import shapely
+
+from sim2real_bench.envs.carla.embedded.town.mesh import MeshBuilder
+from sim2real_bench.envs.carla.embedded.town.model import Obstacles, ParkedCar
+from sim2real_bench.envs.carla.embedded.town.style import TownStyle
+from sim2real_bench.envs.carla.embedded.town.surfaces import GroundPlan
+
+KERB_M = 0.13
+"""Height of pavements and land above the carriageway."""
+CLEARANCE_M = 0.4
+"""Nothing that can be hit stands nearer to a driving lane."""
+
+
+def box_polygon(x: float, y: float, yaw: float, half_length: float, half_width: float) -> shapely.Polygon:
+    """The footprint of an oriented box (right-handed frame)."""
+    cosine, sine = math.cos(yaw), math.sin(yaw)
+    return shapely.Polygon(
+        [
+            (x + i * cosine * half_length - j * sine * half_width, y + i * sine * half_length + j * cosine * half_width)
+            for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+        ]
+    )
+
+
+class Scene:
+    """Collects what the builders make (right-handed frame, metres, radians)."""
+
+    def __init__(self, plan: GroundPlan, style: TownStyle) -> None:
+        self.plan = plan
+        self.style = style
+        self.random = Random(style.seed)
+        self.numbers = np.random.default_rng(style.seed)
+        self.solid = MeshBuilder()
+        self.cutout = MeshBuilder()
+        self.decals = MeshBuilder()
+        self.lamps: list[tuple[float, float, float]] = []
+        self.parked: list[ParkedCar] = []
+        self._boxes: list[tuple[float, float, float, float, float]] = []
+        self._heights: list[float] = []
+        self._tags: list[int] = []
+        self._footprints: list[shapely.Polygon] = []
+        self._forbidden = plan.driving.buffer(CLEARANCE_M)
+        shapely.prepare(self._forbidden)
+
+    def clear_of_lanes(self, footprint: shapely.Geometry) -> bool:
+        """Whether something may stand there."""
+        return not self._forbidden.intersects(footprint)
+
+    def free(self, footprint: shapely.Geometry) -> bool:
+        """Whether a footprint is clear of the lanes and of every obstacle so far."""
+        return self.clear_of_lanes(footprint) and not self.meets_obstacle(footprint)
+
+    def meets_obstacle(self, footprint: shapely.Polygon) -> bool:
+        """Whether a footprint overlaps an obstacle."""
+        x0, y0, x1, y1 = footprint.bounds
+        reach = math.hypot(x1 - x0, y1 - y0) / 2
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        return any(
+            math.hypot(box[0] - x, box[1] - y) < reach + box[3] + box[4] and shape.intersects(footprint)
+            for box, shape in zip(self._boxes, self._footprints, strict=True)
+        )
+
+    def obstacle(
+        self, x: float, y: float, yaw: float, half_length: float, half_width: float, height: float, tag: int
+    ) -> None:
+        """Something one can hit."""
+        self._boxes.append((x, y, yaw, half_length, half_width))
+        self._footprints.append(box_polygon(x, y, yaw, half_length, half_width))
+        self._heights.append(height)
+        self._tags.append(tag)
+
+    def obstacles(self) -> Obstacles:
+        """All obstacles, in CARLA's frame."""
+        boxes = np.array(self._boxes, np.float64)
+        boxes[:, 1:3] *= -1.0  # y and the sense of yaw
+        return Obstacles(boxes, np.array(self._heights, np.float64), np.array(self._tags, np.uint8))
+
+
+def weighted(random: Random, weights: dict[str, float]) -> str:
+    """One key, drawn by weight."""
+    return random.choices(list(weights), list(weights.values()))[0]
+
+
+def scaled(colour: Sequence[float], factor: float) -> tuple[float, float, float]:
+    """A colour made lighter or darker."""
+    return (colour[0] * factor, colour[1] * factor, colour[2] * factor)
