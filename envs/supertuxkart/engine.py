@@ -145,6 +145,19 @@ class Engine:
         karts = self._world.karts
         return [ego_pose(kart.location, kart.rotation) for kart in karts[: self.own_index]]
 
+    def drivers(self) -> list[tuple[Float, int, bool]]:
+        """Pose (4, 4), quadrilateral and whether it stands on the road, of each of the game's own drivers."""
+        count = len(self.line.successors)
+        return [
+            (ego_pose(kart.location, kart.rotation), int(kart.node), bool(kart.is_on_road and not kart.jumping))
+            for kart in self._world.karts[: self.own_index]
+            if 0 <= int(kart.node) < count
+        ]
+
+    def drivers_finished_laps(self) -> int:
+        """Laps the first of the game's own drivers has finished."""
+        return max(int(kart.finished_laps) for kart in self._world.karts[: self.own_index])
+
     def picture(self, want_image: bool, want_depth: bool) -> Picture:
         """Render the state after the last step; only what is wanted is copied."""
         if self._reader is None:
