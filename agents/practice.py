@@ -44,7 +44,7 @@ def random_line(rng: np.random.Generator, length_m: float = 500.0) -> Float:
     return line_from_headings(np.concatenate(parts))
 
 
-class PracticeEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
+class PracticeEnv(gymnasium.Env[Any, Any]):
     """A car as a kinematic bicycle with steering lag, on a line; observations ``waypoints`` and ``speed`` only.
 
     Args:
