@@ -5,6 +5,7 @@ from collections.abc import Callable
 from importlib import resources
 
 import numpy as np
+
 from sim2real_bench.envs.carla.frames import pose_2d
 from sim2real_bench.envs.carla.map_view import draw_map_view
 from sim2real_bench.envs.carla.road_map import RoadMap

@@ -76,6 +76,11 @@ class EmbeddedBackend:
         self.host, self.port = self._process.host, self._process.port
         self.remedy = "the embedded server has ended; reset() starts a new one"
 
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        return self._process.pid
+
     def version(self, protocol: str) -> str:
         """See ``Backend``."""
         return f"embedded {__version__} (protocol {protocol})"

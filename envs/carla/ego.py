@@ -115,8 +115,6 @@ class EgoVehicle:
         return {key: camera.read(frame, self._session.connection.timeout_s) for key, camera in self._cameras.items()}
 
     def collision(self) -> Collision | None:
-        """The strongest collision since the last call, leaving out those while the car settled.
-
-        An event travels beside the world's state and may be seen one tick after its frame.
-        """
+        """The strongest collision since the last call, leaving out those while the car settled."""
+        self._session.await_events()
         return self._collisions.strongest(self._judged_from)

@@ -148,6 +148,14 @@ class Session:
         self._frame = frame
         return snapshot
 
+    def await_events(self) -> None:
+        """Give events of the last tick time to arrive: the server sent them before it answers this question.
+
+        Nothing tells a client that a tick had no event, and they travel on connections of their own.
+        """
+        with self.connection.translated("a question after a tick"):
+            self._world.get_settings()
+
     # -- actors --------------------------------------------------------------------------------------------------
 
     def spawn(self, blueprint: str, attributes: Mapping[str, str], transform: Any, parent: Any | None = None) -> Any:
