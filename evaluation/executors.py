@@ -29,6 +29,7 @@ from sim2real_bench.errors import Sim2RealError, SimulatorError
 _LOG = logging.getLogger(__name__)
 _POLL_S = 0.25
 _GRACE_S = 8.0
+_STARTUP_S = 180.0  # a new process imports its libraries, on a busy machine, before it takes a task
 _VALUES = 4
 # Libraries that start one thread per core each; read when they are loaded, so set before a worker imports anything.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM_THREADS")
@@ -117,7 +118,7 @@ class ProcessExecutor(Generic[Context]):
         deadline_s: a worker silent for longer while it has a task is ended.
     """
 
-    def __init__(self, setup: Setup[Context], workers: int, deadline_s: float = 120.0) -> None:
+    def __init__(self, setup: Setup[Context], workers: int, deadline_s: float = 240.0) -> None:
         self._setup = setup
         self._workers = workers
         self._deadline_s = deadline_s
@@ -193,14 +194,21 @@ class _Worker:
         )
         self._process.start()
         theirs.close()
+        self._ready = False
 
     def ask(self, task: Any, deadline_s: float, stopping: threading.Event) -> tuple[bool, Any]:
         """Send a task and wait for its answer: (True, result) or (False, exception)."""
+        if not self._ready:
+            self._answer(_STARTUP_S, stopping)
+            self._ready = True
         self._heartbeat.beat(values=(0.0,) * _VALUES)
         try:
             self._pipe.send(task)
         except (BrokenPipeError, ConnectionResetError):
-            raise self._lost("before it took its task") from None
+            raise self._lost() from None
+        return self._answer(deadline_s, stopping)
+
+    def _answer(self, deadline_s: float, stopping: threading.Event) -> tuple[bool, Any]:
         while not stopping.is_set():
             # A worker may answer and die at once: the pipe is read first, then the death noticed.
             ready = wait([self._pipe, self._process.sentinel], timeout=_POLL_S)
@@ -208,17 +216,14 @@ class _Worker:
                 try:
                     answer: tuple[bool, Any] = self._pipe.recv()
                 except (EOFError, ConnectionResetError):
-                    raise self._lost("during its task") from None
+                    raise self._lost() from None
                 return answer
             if ready:
-                raise self._lost("during its task")
-            if self._heartbeat.last().silent_s > deadline_s:
-                sign = self._heartbeat.last()
-                raise WorkerLostError(
-                    f"worker {self._process.pid} gave no sign of life for {sign.silent_s:.0f} s and was ended",
-                    True,
-                    sign,
-                )
+                raise self._lost()
+            sign = self._heartbeat.last()
+            if sign.silent_s > deadline_s:
+                message = f"worker {self._process.pid} gave no sign of life for {sign.silent_s:.0f} s and was ended"
+                raise WorkerLostError(message, True, sign)
         raise WorkerLostError("the run was ended", False, self._heartbeat.last())
 
     def end(self, patient: bool) -> None:
@@ -232,11 +237,11 @@ class _Worker:
                 stop()
                 self._process.join(patience_s)
 
-    def _lost(self, when: str) -> WorkerLostError:
+    def _lost(self) -> WorkerLostError:
         self._process.join(_GRACE_S)
         code = self._process.exitcode
         how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with {code}"
-        return WorkerLostError(f"worker {self._process.pid} {how} {when}", False, self._heartbeat.last())
+        return WorkerLostError(f"worker {self._process.pid} {how}", False, self._heartbeat.last())
 
 
 def _worker_main(pipe: Connection, setup: Setup[Any], heartbeat: Heartbeat, threads: int) -> None:
@@ -247,6 +252,7 @@ def _worker_main(pipe: Connection, setup: Setup[Any], heartbeat: Heartbeat, thre
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with setup.open(heartbeat) as context:
+        pipe.send((True, "ready"))
         for task in _tasks(pipe):
             try:
                 answer = (True, task.run(context))

@@ -57,7 +57,7 @@ class RunSettings:
         checkpoints: row label to weights, for rows that do not use the shipped ones.
         attempts: how often one run tries an episode that the infrastructure fails.
         failures_in_a_row: after this many infrastructure failures without one result in between the run gives up.
-        deadline_s: a worker silent for longer is ended and replaced.
+        deadline_s: a worker silent for longer is ended and replaced; a real server may take minutes to load a town.
     """
 
     configuration: Configuration
@@ -67,7 +67,7 @@ class RunSettings:
     checkpoints: dict[str, Path] = field(default_factory=dict)
     attempts: int = 3
     failures_in_a_row: int = 9
-    deadline_s: float = 120.0
+    deadline_s: float = 240.0
 
 
 class Progress(Protocol):
@@ -152,8 +152,15 @@ def _planned_keys(plan: EvaluationPlan) -> dict[EpisodeKey, tuple[int, MethodRow
 class _Pending:
     key: EpisodeKey
     task: DriveTask
-    order: int  # rows one after the other: the environment is made anew only where the observations change
+    row: int
     tries: int = 1
+
+    @property
+    def order(self) -> int:
+        """Place in the queue."""
+        # Rows one after the other: the environment is made anew only where the observations change. Repeated episodes
+        # first: one bad start is not mistaken for a simulator that never works.
+        return 2 * self.row - (self.tries > 1)
 
 
 class _Run:
@@ -212,7 +219,7 @@ class _Run:
                 "episodes are kept; 'sim2real-bench doctor' tries the parts, then run the same command again"
             )
         if pending.tries < self._settings.attempts:
-            self._submit(_Pending(pending.key, pending.task, pending.order, pending.tries + 1))
+            self._submit(_Pending(pending.key, pending.task, pending.row, pending.tries + 1))
 
 
 def _lost_result(error: WorkerLostError, task: DriveTask) -> EpisodeResult:

@@ -261,8 +261,8 @@ def _notes(plan: EvaluationPlan) -> tuple[str, ...]:
         )
     notes.append(
         "Distance: mean of the per-controller means ± their population standard deviation; [ ]: 95 % bootstrap "
-        "interval, episodes resampled within each controller. table.json also holds the stricter interval that resamples whole "
-        "starts, since controllers share them."
+        "interval, episodes resampled within each controller. table.json also holds the stricter interval that "
+        "resamples whole starts, since controllers share them."
     )
     return tuple(notes)
 

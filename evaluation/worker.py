@@ -146,7 +146,8 @@ class DriveTask:
             context.close_environment()
             if isinstance(error, Sim2RealError) and not isinstance(error, SimulatorError):
                 raise
-            _LOG.warning("episode %d of %s: %s", self.episode.index, self.row.label, error, exc_info=_unforeseen(error))
+            if not isinstance(error, SimulatorError):
+                _LOG.exception("episode %d of %s: a defect in the environment", self.episode.index, self.row.label)
             result = infrastructure_failure(f"{type(error).__name__}: {error}")
         return result.model_copy(update={"wall_time_s": round(time.monotonic() - started, 3), "versions": versions})
 
@@ -176,10 +177,6 @@ def _watch(heartbeat: Heartbeat) -> Any:
         heartbeat.beat(phase, (drive.ticks, drive.driven_m, drive.sampled_m, drive.off_road_ticks))
 
     return watch
-
-
-def _unforeseen(error: Exception) -> Exception | None:
-    return None if isinstance(error, SimulatorError) else error
 
 
 def _imported(target: str) -> Any:

@@ -1,0 +1,168 @@
+"""The table's exact shape, its honesty about what is missing, and its four forms."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from fake_driving import configuration, row
+from rich.console import Console
+
+from sim2real_bench.evaluation.plan import make_plan
+from sim2real_bench.evaluation.records import EpisodeResult, Outcome, episode_key, make_record
+from sim2real_bench.evaluation.table import build_table, write_table
+from sim2real_bench.evaluation.table_text import to_csv, to_markdown, to_terminal
+
+ROWS = (row("reference"), row("direct"), row("task-distillation", "map"), row("task-distillation", "camera"))
+METRES = {"reference": 300.0, "direct": 40.0, "map": 200.0, "camera": 120.0}
+
+
+def planned(episodes=3, horizon=600):
+    return make_plan(configuration(episodes=episodes, horizon=horizon, rows=ROWS), spawn_count=20)
+
+
+def distance(table_row, episode):
+    return METRES[table_row.proxy or table_row.method] + 5.0 * episode.controller + episode.seed % 7
+
+
+def records_for(plan, rows=ROWS, outcome=Outcome.COLLISION):
+    found = []
+    for one in rows:
+        for episode in plan.episodes:
+            metres = distance(one, episode)
+            result = EpisodeResult(
+                outcome=outcome, distance_m=metres, distance_2s_m=metres - 5, distance_driven_m=metres, ticks=100,
+                off_road_share=0.25, sim_time_s=10.0, wall_time_s=2.0, versions={"simulator": "fake 1.0"},
+            )  # fmt: skip
+            found.append(make_record(result, episode_key(plan.configuration, one, episode), 1, "embedded"))
+    return found
+
+
+def test_the_json_has_the_promised_shape():
+    plan = planned()
+    table = json.loads(build_table(plan, records_for(plan)).to_json())
+    assert (table["benchmark"], table["backend"]) == ("stk-carla-v1", "embedded")
+    for one, source in zip(table["rows"], ROWS, strict=True):
+        assert (one["method"], one["proxy"]) == (source.method, source.proxy)
+        assert one["episodes_planned"] == one["episodes_finished"] == 15
+        assert {"mean", "std", "min", "max", "ci95"} <= set(one["distance_m"])
+        low, high = one["distance_m"]["ci95"]
+        assert low < one["distance_m"]["mean"] < high
+        assert list(one["completion"]) == ["100", "250", "500", "1000"]
+        assert one["supervision"] == "none"
+        assert one["off_road_share"] == pytest.approx(0.25)
+        assert one["infractions_per_km"] > 0
+
+
+def test_numbers_against_numpy():
+    plan = planned()
+    table = build_table(plan, records_for(plan))
+    metres = np.array([distance(ROWS[2], episode) for episode in plan.episodes]).reshape(5, 3)
+    means = metres.mean(axis=1)
+    shown = table.rows[2].distance_m
+    assert (shown.mean, shown.std) == pytest.approx((means.mean(), means.std()))
+    assert (shown.min, shown.max) == pytest.approx((means.min(), means.max()))
+    assert table.rows[2].distance_2s_m == pytest.approx(means.mean() - 5)
+    assert table.rows[2].completion["250"] == pytest.approx((metres >= 250).mean())
+    assert table.rows[2].infractions_per_km == pytest.approx(15 / metres.sum() * 1000)
+    assert table.rows[2].realtime_factor == pytest.approx(5.0)
+
+
+def test_reaching_the_horizon_is_no_infraction():
+    plan = planned()
+    table = build_table(plan, records_for(plan, outcome=Outcome.HORIZON))
+    assert {one.infractions_per_km for one in table.rows} == {0.0}
+
+
+def test_ranks_leave_out_bounds_and_incomplete_rows():
+    plan = planned()
+    records = records_for(plan)
+    assert [one.rank for one in build_table(plan, records).rows] == [None, 3, 1, 2]
+    without = [r for r in records if not (r.key.proxy == "map" and r.key.controller == 4)]
+    table = build_table(plan, without)
+    assert [one.rank for one in table.rows] == [None, 2, None, 1]
+    assert table.rows[2].episodes_finished == 12
+    assert not table.complete
+    assert "12/15" in to_markdown(table)
+
+
+def test_a_row_without_any_result_is_shown_without_numbers():
+    plan = planned()
+    table = build_table(plan, records_for(plan, ROWS[:2]))
+    empty = json.loads(table.to_json())["rows"][3]
+    assert empty["episodes_finished"] == 0
+    assert empty["distance_m"]["mean"] is None
+    assert empty["completion"] == {"100": None, "250": None, "500": None, "1000": None}
+    assert "| task-distillation (camera) | – | 0/15 | – |" in to_markdown(table)
+
+
+def test_infrastructure_failures_are_no_results():
+    plan = planned()
+    records = records_for(plan)
+    failed = records[20].model_copy(update={"outcome": Outcome.INFRASTRUCTURE_FAILURE, "distance_m": 0.0})
+    table = build_table(plan, [*records[:20], failed, *records[21:]])
+    assert table.rows[1].episodes_finished == 14
+    assert table.rows[1].infrastructure_failures == 1
+    assert "infrastructure_failure" not in table.rows[1].outcomes
+
+
+def test_differences_are_paired_with_direct():
+    plan = planned()
+    table = build_table(plan, records_for(plan))
+    assert [(d.method, d.proxy) for d in table.differences] == [
+        ("reference", None), ("task-distillation", "map"), ("task-distillation", "camera"),
+    ]  # fmt: skip
+    over = table.differences[1]
+    assert over.mean == pytest.approx(160.0)
+    assert over.ci95 == pytest.approx((160.0, 160.0))  # every pair differs by the same
+    assert over.pairs == 15
+
+
+@pytest.mark.parametrize(
+    ("horizon", "missing"), [(600, ["500", "1000"]), (2400, []), (100, ["100", "250", "500", "1000"])]
+)
+def test_completion_beyond_the_horizon_is_not_measured_and_says_why(horizon, missing):
+    plan = planned(horizon=horizon)
+    table = build_table(plan, records_for(plan))
+    assert [m for m, share in table.rows[0].completion.items() if share is None] == missing
+    said = [note for note in table.notes if "capped" in note]
+    assert bool(said) == bool(missing)
+    if missing:
+        assert f"{', '.join(missing)} m cannot be measured" in said[0]
+        assert f"{horizon / 10:g} s" in said[0]
+
+
+def test_markdown_is_a_table_with_every_row():
+    plan = planned()
+    lines = to_markdown(build_table(plan, records_for(plan))).splitlines()
+    shown = [line for line in lines if line.startswith("|")]
+    assert len(shown) == 2 + len(ROWS)
+    assert len({line.count("|") for line in shown}) == 1
+
+
+def test_csv_reads_back():
+    plan = planned()
+    table = build_table(plan, records_for(plan))
+    rows = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert [one["method"] for one in rows] == [one.method for one in ROWS]
+    assert float(rows[1]["distance_mean_m"]) == table.rows[1].distance_m.mean
+    assert rows[1]["completion_1000"] == ""
+
+
+def test_the_terminal_shows_rows_notes_and_differences():
+    plan = planned()
+    console = Console(width=170, file=io.StringIO(), force_terminal=False)
+    console.print(to_terminal(build_table(plan, records_for(plan))))
+    text = console.file.getvalue()
+    for expected in ("task-distillation (camera)", "15/15", "capped", "task-distillation (map) − direct: +160.0 m"):
+        assert expected in text
+
+
+def test_tables_depend_on_plan_and_records_alone(tmp_path):
+    plan = planned()
+    records = records_for(plan)
+    for folder, order in (("a", records), ("b", records[::-1])):
+        write_table(build_table(plan, order), tmp_path / folder)
+    for name in ("table.json", "table.csv", "table.md"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
