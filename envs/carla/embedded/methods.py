@@ -11,6 +11,7 @@ from sim2real_bench.envs.carla.embedded.actors import Actor, Vehicle
 from sim2real_bench.envs.carla.embedded.commands import run_batch
 from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector
 from sim2real_bench.envs.carla.embedded.streams import WORLD_STREAM
+from sim2real_bench.envs.carla.embedded.unsupported import UNSUPPORTED_VALUES, UNSUPPORTED_VOIDS
 from sim2real_bench.envs.carla.embedded.vehicles import FRICTION, STEERING_CURVE
 from sim2real_bench.envs.carla.embedded.world import RefusedError, World
 
@@ -188,6 +189,8 @@ def _actor_methods(world: World) -> dict[str, Method]:
         return True
 
     def token(stream: int) -> list[bytes]:
+        if stream != WORLD_STREAM and all(other.stream != stream for other in world.actors.values()):
+            raise RefusedError(f"stream {stream} belongs to no living sensor")
         world.hub.expect(stream)
         return [world.hub.token(stream)]
 
@@ -281,33 +284,6 @@ def _traffic_manager_methods() -> dict[str, Method]:
     }
 
 
-# Known to the 0.9.16 client, but without a counterpart here. The wrapping of the error follows the wanted result.
-_UNSUPPORTED_VALUES = (
-    "apply_color_texture_to_objects", "get_actor_bone_names", "get_actor_bone_relative_transforms",
-    "get_actor_bone_world_transforms", "get_actor_component_names", "get_actor_component_relative_transform",
-    "get_actor_component_world_transform", "get_actor_socket_names", "get_actor_socket_relative_transforms",
-    "get_actor_socket_world_transforms", "get_ackermann_controller_settings", "get_bones_transform",
-    "get_gbuffer_token", "get_group_traffic_lights", "get_light_boxes", "get_telemetry_data",
-    "get_wheel_pitch_angle", "get_cached_files", "replay_file", "request_file", "show_recorder_actors_blocked",
-    "show_recorder_collisions", "show_recorder_file_info", "start_recorder",
-)  # fmt: skip
-_UNSUPPORTED_VOIDS = (
-    "add_actor_angular_impulse", "add_actor_force", "add_actor_force_at_location", "add_actor_impulse",
-    "add_actor_impulse_at_location", "add_actor_torque", "apply_ackermann_control_to_vehicle",
-    "apply_ackermann_controller_settings", "apply_control_to_walker", "apply_physics_control", "close_vehicle_door",
-    "console_command", "copy_opendrive_to_file", "disable_actor_constant_velocity", "draw_debug_shape",
-    "enable_actor_constant_velocity", "enable_carsim", "enable_chrono_physics", "enable_environment_objects",
-    "enable_sensor_for_ros", "disable_sensor_for_ros", "freeze_traffic_light", "load_map_layer", "open_vehicle_door",
-    "reset_traffic_light_group", "restore_physx_physics", "set_actor_dead", "set_actor_enable_gravity",
-    "set_actor_target_angular_velocity", "set_bones_transform", "set_pedestrians_cross_factor",
-    "set_pedestrians_seed", "set_replayer_ignore_hero", "set_replayer_ignore_spectator", "set_replayer_time_factor",
-    "set_traffic_light_green_time", "set_traffic_light_red_time", "set_traffic_light_state",
-    "set_traffic_light_yellow_time", "set_wheel_pitch_angle", "set_wheel_steer_direction",
-    "show_vehicle_debug_telemetry", "stop_recorder", "stop_replayer", "unload_map_layer", "update_day_night_cycle",
-    "update_lights_state", "use_carsim_road",
-)  # fmt: skip
-
-
 @dataclass(frozen=True)
 class _Unsupported(Method):
     """A method that answers with an error that names it, whatever its arguments."""
@@ -324,5 +300,5 @@ def _unsupported_methods() -> dict[str, Method]:
 
         return refuse
 
-    values = {name: _Unsupported(refusal(name)) for name in _UNSUPPORTED_VALUES}
-    return values | {name: _Unsupported(refusal(name), reply=Reply.VOID) for name in _UNSUPPORTED_VOIDS}
+    values: dict[str, Method] = {name: _Unsupported(refusal(name)) for name in UNSUPPORTED_VALUES}
+    return values | {name: _Unsupported(refusal(name), reply=Reply.VOID) for name in UNSUPPORTED_VOIDS}

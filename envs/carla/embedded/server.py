@@ -5,7 +5,8 @@ import ipaddress
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import psutil
 
@@ -19,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 PARENT_POLL_S = 0.5
 MIN_PAUSE_S = 0.002
+FAILURE_PAUSE_S = 1.0
 _BACKLOG = 64
 _Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -74,10 +76,10 @@ async def _serve(host: str, port: int, town: str, parent: int | None, library: S
     stream_server = await _listen(hub.serve, host, port + 1 if port else 0)
     hub.port = _port_of(stream_server)
     world.tick()  # clients need a frame above zero
-    tasks = [asyncio.create_task(_run_freely(world))]
+    endings: list[Coroutine[Any, Any, object]] = [stop.wait(), _run_freely(world)]
     if parent is not None:
-        tasks.append(asyncio.create_task(_watch(parent)))
-    tasks.append(asyncio.create_task(stop.wait()))
+        endings.append(_watch(parent))
+    tasks = [asyncio.create_task(ending) for ending in endings]
     sys.stdout.write(f"listening on {host}:{_port_of(rpc_server)}\n")
     sys.stdout.flush()
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -110,7 +112,12 @@ async def _run_freely(world: World) -> None:
     while True:
         await world.free_running.wait()
         started = clock()
-        world.tick()
+        try:
+            world.tick()
+        except Exception:
+            # A failing camera must not end the server: its clients can still remove it.
+            _log.exception("a tick failed")
+            await asyncio.sleep(FAILURE_PAUSE_S)
         # Even when ticks take longer than they simulate, requests get a turn.
         await asyncio.sleep(max(MIN_PAUSE_S, world.settings.delta - (clock() - started)))
 

@@ -22,6 +22,7 @@ MAX_U32 = 2**32 - 1
 MAX_LIST = 4096
 MAX_TEXT = 4096
 MAX_REQUEST_BYTES = 8 * 2**20
+MAX_SHOWN = 120
 DEFAULT_DELTA_S = 0.05
 
 
@@ -45,7 +46,7 @@ def unpacker() -> msgpack.Unpacker:
 
 
 def _wrong(name: str, expected: str, value: object) -> WireError:
-    return WireError(f"{name}: expected {expected}, got {reprlib.repr(value)}")
+    return WireError(f"{name}: expected {expected}, got {reprlib.repr(value):.{MAX_SHOWN}}")
 
 
 # -- scalars ----------------------------------------------------------------------------------------------------------

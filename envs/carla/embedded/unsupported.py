@@ -1,0 +1,27 @@
+"""Remote methods of the 0.9.16 client that have no counterpart here; they are answered with an error."""
+
+# The wrapping of the error follows the wanted result: a value, or nothing.
+UNSUPPORTED_VALUES = (
+    "apply_color_texture_to_objects", "get_actor_bone_names", "get_actor_bone_relative_transforms",
+    "get_actor_bone_world_transforms", "get_actor_component_names", "get_actor_component_relative_transform",
+    "get_actor_component_world_transform", "get_actor_socket_names", "get_actor_socket_relative_transforms",
+    "get_actor_socket_world_transforms", "get_ackermann_controller_settings", "get_bones_transform",
+    "get_gbuffer_token", "get_group_traffic_lights", "get_light_boxes", "get_telemetry_data",
+    "get_wheel_pitch_angle", "get_cached_files", "replay_file", "request_file", "show_recorder_actors_blocked",
+    "show_recorder_collisions", "show_recorder_file_info", "start_recorder",
+)  # fmt: skip
+UNSUPPORTED_VOIDS = (
+    "add_actor_angular_impulse", "add_actor_force", "add_actor_force_at_location", "add_actor_impulse",
+    "add_actor_impulse_at_location", "add_actor_torque", "apply_ackermann_control_to_vehicle",
+    "apply_ackermann_controller_settings", "apply_control_to_walker", "apply_physics_control", "close_vehicle_door",
+    "console_command", "copy_opendrive_to_file", "disable_actor_constant_velocity", "draw_debug_shape",
+    "enable_actor_constant_velocity", "enable_carsim", "enable_chrono_physics", "enable_environment_objects",
+    "enable_sensor_for_ros", "disable_sensor_for_ros", "freeze_traffic_light", "load_map_layer", "open_vehicle_door",
+    "reset_traffic_light_group", "restore_physx_physics", "set_actor_dead", "set_actor_enable_gravity",
+    "set_actor_target_angular_velocity", "set_bones_transform", "set_pedestrians_cross_factor",
+    "set_pedestrians_seed", "set_replayer_ignore_hero", "set_replayer_ignore_spectator", "set_replayer_time_factor",
+    "set_traffic_light_green_time", "set_traffic_light_red_time", "set_traffic_light_state",
+    "set_traffic_light_yellow_time", "set_wheel_pitch_angle", "set_wheel_steer_direction",
+    "show_vehicle_debug_telemetry", "stop_recorder", "stop_replayer", "unload_map_layer", "update_day_night_cycle",
+    "update_lights_state", "use_carsim_road",
+)  # fmt: skip
