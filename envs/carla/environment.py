@@ -71,8 +71,9 @@ class CarlaDriveEnv(gym.Env[Any, Any]):
         vehicle: blueprint id.
         timeout_s: longest wait for the connection, an answer or an image.
 
-    ``step`` returns as ``info``: ego_pose (4, 4), camera (if one is observed), speed_mps, off_road, distance_m, frame,
-    collision_impulse_ns, collided_with, spawn_index, weather, town, reward_terms. An episode terminates at a collision
+    ``step`` returns as ``info``: ego_pose (4, 4), camera (if one is observed), speed_mps, off_road, distance_m, frame
+    (ticks since reset), collision_impulse_ns (the largest in this tick), collided_with (type id or ""), spawn_index,
+    weather, town, reward_terms (progress_m: metres along the reference route; collision). An episode terminates at a collision
     of more than 10 N s; it is never truncated here.
     """
 
@@ -145,6 +146,7 @@ class CarlaDriveEnv(gym.Env[Any, Any]):
             self._state = self._ego.settle()
             turns = np.random.default_rng(draw.route_seed)
             self._route = ReferenceRoute(session.map, self._state.plane, turns)
+            self._first_frame = self._state.frame
             self._distance_m = 0.0
             self._episode: dict[str, Any] = {"spawn_index": spawn_index, "weather": weather, "town": session.town}
             return self._observe(), self._info(None, {})
@@ -276,7 +278,7 @@ class CarlaDriveEnv(gym.Env[Any, Any]):
             "speed_mps": self._state.speed_mps,
             "off_road": self._towns[self._episode["town"]].road.off_road(self._state.location),
             "distance_m": self._distance_m,
-            "frame": self._state.frame,
+            "frame": self._state.frame - self._first_frame,
             "collision_impulse_ns": collision.impulse_ns if collision else 0.0,
             "collided_with": collision.other if collision else "",
             "reward_terms": reward_terms,
