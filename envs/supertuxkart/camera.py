@@ -5,6 +5,7 @@ and the matrices of the last picture lie in the uniform buffer of its shaders. B
 """
 
 import ctypes
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,14 +23,15 @@ CAMERAS = (ONBOARD, CHASE)
 NEAR_M = 1.0  # the engine draws nothing nearer, which hides the own kart from the on-board camera
 ONBOARD_HEIGHT_M = 0.99  # 0.75 m above the kart's origin
 
-# Settings of the engine (name, default, value). Vertical field of view 45 degrees is 89.7 degrees horizontally at
-# 384x160. Without smoothing the camera is rigid; at distance nearly 0 it sits in the kart and looks straight ahead.
+# Settings of the engine (name, default, value). Without smoothing the camera is rigid; at distance nearly 0 it sits in
+# the kart and looks straight ahead.
 _ONBOARD_SETTINGS: tuple[tuple[str, float | int, float | int], ...] = (
-    ("m_camera_fov", 80, 45),
     ("m_camera_distance", 1.0, 0.01),
     ("m_camera_forward_smooth_position", 0.2, 0.0),
     ("m_camera_forward_smooth_rotation", 0.125, 0.0),
 )
+_FIELD_OF_VIEW, _FIELD_OF_VIEW_DEFAULT = "m_camera_fov", 80  # vertical, whole degrees
+_ONBOARD_FOV_DEG = 90.0  # horizontal
 _VALUE_OFFSET, _DEFAULT_OFFSET = 80, 84  # bytes, in the engine's setting objects
 
 _UNIFORM_BUFFER, _UNIFORM_BUFFER_BINDING = 0x8A11, 0x8A28
@@ -93,28 +95,37 @@ class CameraView:
         return self.world_to_camera.astype(np.float32)
 
 
-def mount_onboard(library: str) -> None:
+def mount_onboard(library: str, width: int, height: int) -> None:
     """Set the engine's camera: fixed to the kart, looking straight ahead, 90 degrees wide. Before a race is made.
+
+    The engine takes whole degrees of vertical field of view: at 384x160 the picture is 89.7 degrees wide.
 
     Args:
         library: path of the engine's shared library, loaded already.
+        width, height: of the picture, pixels.
 
     Raises:
         SimulatorError: the settings are not where this version of the engine has them.
     """
+    vertical = 2 * math.atan(math.tan(math.radians(_ONBOARD_FOV_DEG) / 2) * height / width)
+    field_of_view = (_FIELD_OF_VIEW, _FIELD_OF_VIEW_DEFAULT, round(math.degrees(vertical)))
     engine = ctypes.CDLL(library)
-    for name, default, value in _ONBOARD_SETTINGS:
-        kind = ctypes.c_int if isinstance(default, int) else ctypes.c_float
-        try:
-            setting = ctypes.addressof((ctypes.c_ubyte * 96).in_dll(engine, f"_ZN16UserConfigParams{len(name)}{name}E"))
-        except ValueError as error:
-            raise SimulatorError(f"the engine has no setting {name}: install PySuperTuxKart2==0.7.4") from error
-        found = kind.from_address(setting + _DEFAULT_OFFSET).value
-        if abs(found - default) > 1e-6:
-            raise SimulatorError(
-                f"the engine's setting {name} has default {found}, expected {default}: install PySuperTuxKart2==0.7.4"
-            )
-        kind.from_address(setting + _VALUE_OFFSET).value = value  # type: ignore[assignment]
+    for name, default, value in (field_of_view, *_ONBOARD_SETTINGS):
+        _change_setting(engine, name, default, value)
+
+
+def _change_setting(engine: ctypes.CDLL, name: str, default: float, value: float) -> None:
+    kind = ctypes.c_int if isinstance(default, int) else ctypes.c_float
+    try:
+        setting = ctypes.addressof((ctypes.c_ubyte * 96).in_dll(engine, f"_ZN16UserConfigParams{len(name)}{name}E"))
+    except ValueError as error:
+        raise SimulatorError(f"the engine has no setting {name}: install PySuperTuxKart2==0.7.4") from error
+    found = kind.from_address(setting + _DEFAULT_OFFSET).value
+    if abs(found - default) > 1e-6:
+        raise SimulatorError(
+            f"the engine's setting {name} has default {found}, expected {default}: install PySuperTuxKart2==0.7.4"
+        )
+    kind.from_address(setting + _VALUE_OFFSET).value = value
 
 
 class CameraReader:

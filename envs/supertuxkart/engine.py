@@ -76,7 +76,7 @@ class Engine:
         with _silenced():
             pystk2.init(graphics)
         if settings.renders and settings.camera == ONBOARD:
-            mount_onboard(pystk2.__file__)
+            mount_onboard(pystk2.__file__, settings.width, settings.height)
         self._reader = CameraReader() if settings.renders else None
 
     def reset(self, request: ResetRequest) -> None:

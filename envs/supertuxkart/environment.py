@@ -1,8 +1,7 @@
 """SuperTuxKart as a Gymnasium environment: drive a kart along a race track, 0.1 s per step."""
 
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -27,7 +26,6 @@ from sim2real_bench.envs.supertuxkart.reward import RewardWeights, reward_terms
 from sim2real_bench.envs.supertuxkart.tracks import Track
 from sim2real_bench.errors import ConfigurationError, SimulatorError
 
-Action = npt.NDArray[np.float32]
 StepResult = tuple[Observation, float, bool, bool, dict[str, Any]]
 
 MAX_OPPONENTS = 7
@@ -39,7 +37,7 @@ _START_LATERAL = 0.4  # of half the road's width, to either side
 _START_YAW_RAD = 0.15
 
 
-class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
+class SuperTuxKartEnv(gymnasium.Env[Any, Any]):
     """A kart on a race track; the engine runs in a worker process of its own.
 
     An episode truncates after ``max_steps``, and terminates when the kart was off the track for 5 s or stuck for 10 s.
@@ -193,14 +191,6 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
             self._worker.close()
             self._worker = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _chosen_track(self, options: dict[str, Any]) -> Track:
         unknown = set(options) - {"track", "reverse"}
         _require(not unknown, f"reset options {sorted(unknown)} are unknown; known: track, reverse")
@@ -228,7 +218,7 @@ class SuperTuxKartEnv(gymnasium.Env[Observation, Action]):
         self._guarded(lambda worker: worker.send(packet))
         self._guarded(lambda worker: worker.receive())
 
-    def _guarded(self, talk: Any) -> None:
+    def _guarded(self, talk: Callable[[WorkerProcess], None]) -> None:
         if self._worker is None:
             raise ConfigurationError("the environment is closed: call reset() first")
         try:

@@ -29,6 +29,7 @@ _MAX_SLOPE = 1.0
 _FAR_M = 300.0
 _ITEM_RANGE_M = 90.0
 _KART_RANGE_M = 150.0
+_THING_M = 1.9  # half the diagonal of the largest thing
 _ON_GROUND_M = 0.12  # nearer to the road than this a pixel belongs to the road, not to a thing on it
 _KART_LENGTH_M, _KART_WIDTH_M, _KART_HEIGHT_M = 1.94, 1.11, 1.44  # 1.35 times the chassis: wheels, driver's head
 
@@ -156,7 +157,8 @@ class Labeller:
         near = np.flatnonzero(depth < _FAR_M)
         rays = self._camera_rays(view)[near] @ view.inverse_rotation
         eye = view.position.astype(np.float32)
-        points = rays * depth[near, None] + eye
+        distance = depth[near]
+        points = rays * distance[:, None] + eye
         own = _in_kart(points, ego) if np.linalg.norm(view.position - ego[:3, 3]) > 1.5 else np.zeros(len(near), bool)
         if not self._ego_in_labels and own.any():
             points[own] = _on_ground(rays[own], eye, ego)
@@ -165,11 +167,12 @@ class Labeller:
         found = np.where(on_road & (~steep | (np.abs(above) < _SURE_M)), StkClass.TRACK, StkClass.BACKGROUND)
         raised = np.abs(above) > _ON_GROUND_M
         for item in items:
-            if _in_sight(item.position, view, _ITEM_RANGE_M):
-                found[_in_cylinder(points, item) & raised] = item.label
+            some = _around(item.position, view, distance, _ITEM_RANGE_M)
+            some = some[_in_cylinder(points[some], item) & raised[some]]
+            found[some] = item.label
         for pose in karts:
-            if _in_sight(pose[:3, 3], view, _KART_RANGE_M):
-                found[_in_kart(points, pose)] = StkClass.KART
+            some = _around(pose[:3, 3], view, distance, _KART_RANGE_M)
+            found[some[_in_kart(points[some], pose)]] = StkClass.KART
         if self._ego_in_labels:
             found[own] = StkClass.KART
         labels[near] = found
@@ -205,7 +208,7 @@ class Labeller:
 def _plane(quad: Float) -> Float:
     """(3,) a, b, c of the least-squares plane z = a x + b y + c."""
     design = np.c_[quad[:, :2], np.ones(len(quad))]
-    return np.linalg.lstsq(design, quad[:, 2], rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(design, quad[:, 2], rcond=None)[0], np.float64)
 
 
 def _half_plane(start: Float, end: Float, inside: Float) -> Float:
@@ -218,9 +221,13 @@ def _half_plane(start: Float, end: Float, inside: Float) -> Float:
     return np.c_[normal * sign[:, None], offset * sign]
 
 
-def _in_sight(position: Float, view: CameraView, reach_m: float) -> bool:
+def _around(position: Float, view: CameraView, depth: Float32, reach_m: float) -> npt.NDArray[np.intp]:
+    """Which pixels are at about the depth of a thing; none if it lies behind the camera or too far away."""
     offset = position - view.position
-    return float(np.linalg.norm(offset)) < reach_m and float(view.world_to_camera[2] @ offset) > 0.5
+    along = float(view.world_to_camera[2] @ offset)
+    if along < 0.5 or float(offset @ offset) > reach_m**2:
+        return np.zeros(0, np.intp)
+    return np.flatnonzero(np.abs(depth - np.float32(along)) < _THING_M)
 
 
 def _in_cylinder(points: Float32, item: Item) -> Mask:
