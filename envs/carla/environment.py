@@ -73,8 +73,8 @@ class CarlaDriveEnv(gym.Env[Any, Any]):
 
     ``step`` returns as ``info``: ego_pose (4, 4), camera (if one is observed), speed_mps, off_road, distance_m, frame
     (ticks since reset), collision_impulse_ns (the largest in this tick), collided_with (type id or ""), spawn_index,
-    weather, town, reward_terms (progress_m: metres along the reference route; collision). An episode terminates at a collision
-    of more than 10 N s; it is never truncated here.
+    weather, town, reward_terms (progress_m: metres along the reference route; collision). An episode terminates at a
+    collision of more than 10 N s; it is never truncated here.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  (Gymnasium declares it so)
