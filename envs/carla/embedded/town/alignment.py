@@ -45,12 +45,8 @@ def align(layout: Layout, street: Street) -> Alignment:
     corners = [layout.junctions[street.start], *((b.x, b.y) for b in street.bends), layout.junctions[street.end]]
     legs = [math.dist(a, b) for a, b in zip(corners, corners[1:], strict=False)]
     headings = [math.atan2(b[1] - a[1], b[0] - a[0]) for a, b in zip(corners, corners[1:], strict=False)]
-    turns = [
-        math.remainder(after - before, math.tau) for before, after in zip(headings, headings[1:], strict=False)
-    ]
-    tangents = [
-        bend.radius_m * math.tan(abs(turn) / 2) for bend, turn in zip(street.bends, turns, strict=True)
-    ]
+    turns = [math.remainder(after - before, math.tau) for before, after in zip(headings, headings[1:], strict=False)]
+    tangents = [bend.radius_m * math.tan(abs(turn) / 2) for bend, turn in zip(street.bends, turns, strict=True)]
     cut = [JUNCTION_REACH_M, *tangents, JUNCTION_REACH_M]
     pieces: list[Piece] = []
     for index, leg in enumerate(legs):

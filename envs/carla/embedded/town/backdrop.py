@@ -47,7 +47,12 @@ def _courtyard(scene: Scene, block: shapely.Polygon) -> None:
 
 def _tower(scene: Scene, inner: shapely.Polygon) -> None:
     centre = inner.centroid
-    corners = [(centre.x - 8.0, centre.y - 7.0), (centre.x + 8.0, centre.y - 7.0), (centre.x + 8.0, centre.y + 7.0), (centre.x - 8.0, centre.y + 7.0)]
+    corners = [
+        (centre.x - 8.0, centre.y - 7.0),
+        (centre.x + 8.0, centre.y - 7.0),
+        (centre.x + 8.0, centre.y + 7.0),
+        (centre.x - 8.0, centre.y + 7.0),
+    ]
     if scene.free(shapely.Polygon(corners)):
         add_house(scene, corners, draw_design(scene, "office"), "office", free_standing=True)
 
@@ -97,7 +102,9 @@ def _hills(scene: Scene) -> None:
         tops[-1] = tops[0]
         for i in range(count):
             shade = 0.80 + 0.20 * numbers.random()
-            p, q = ((centre[0] + radius * math.cos(angle[k]), centre[1] + radius * math.sin(angle[k])) for k in (i + 1, i))
+            p, q = (
+                (centre[0] + radius * math.cos(angle[k]), centre[1] + radius * math.sin(angle[k])) for k in (i + 1, i)
+            )
             scene.solid.polygon(
                 [(*p, -1.0), (*q, -1.0), (*q, tops[i]), (*p, tops[i + 1])],
                 [(0, 0), (4, 0), (4, tops[i] / 4), (0, tops[i + 1] / 4)], LAYER["hedge"], CarlaClass.VEGETATION,

@@ -32,7 +32,9 @@ def _masonry(scene: Scene, a: Point, b: Point, height: float, texture: str) -> N
     yaw = math.atan2(b[1] - a[1], b[0] - a[0])
     x, y = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
     tint = (0.92, 0.90, 0.86) if texture == "wall_plaster" else (1.0, 1.0, 1.0)
-    scene.solid.box((x, y, KERB_M - 0.02), (length / 2, 0.12, height / 2), yaw, LAYER[texture], CarlaClass.WALLS, tint, 12.0)
+    scene.solid.box(
+        (x, y, KERB_M - 0.02), (length / 2, 0.12, height / 2), yaw, LAYER[texture], CarlaClass.WALLS, tint, 12.0
+    )
     coping = (length / 2 + 0.02, 0.17, 0.05)
     scene.solid.box((x, y, KERB_M + height - 0.02), coping, yaw, LAYER["plain"], CarlaClass.WALLS, (0.60, 0.59, 0.57))
     scene.obstacle(x, y, yaw, length / 2, 0.12, height, CarlaClass.WALLS)
@@ -50,6 +52,12 @@ def _panel(scene: Scene, a: Point, b: Point, height: float, kind: str) -> None:
         share = index / (posts - 1)
         x, y = a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
         scene.solid.tube(
-            (x, y, KERB_M), (x, y, KERB_M + height + 0.06), (0.05, 0.05), LAYER["plain"], CarlaClass.FENCES, paint, sides=4
+            (x, y, KERB_M),
+            (x, y, KERB_M + height + 0.06),
+            (0.05, 0.05),
+            LAYER["plain"],
+            CarlaClass.FENCES,
+            paint,
+            sides=4,
         )
     add_wall_obstacle(scene, a, b, height, CarlaClass.FENCES, half_width=0.06)

@@ -51,9 +51,7 @@ class Front:
         """Arc lengths of the middles of the convex corners of the land."""
         arcs = np.arange(0.0, self.length, 1.0)
         half = _CORNER_WINDOW_M / 2
-        turns = np.array(
-            [math.remainder(self.heading(s + half) - self.heading(s - half), math.tau) for s in arcs]
-        )
+        turns = np.array([math.remainder(self.heading(s + half) - self.heading(s - half), math.tau) for s in arcs])
         found: list[float] = []
         for index in np.argsort(-turns, kind="stable"):
             if turns[index] < _CORNER_TURN:
@@ -90,7 +88,9 @@ def _corner_houses(scene: Scene, front: Front, plot: Plot, closed: list[_Span]) 
         return [_Span(0.0, front.length - 0.5)]
     edges: list[_Span] = []
     for corner in corners:
-        span = _Span(corner - _CORNER_HALF_M - scene.random.uniform(0, 3), corner + _CORNER_HALF_M + scene.random.uniform(0, 3))
+        span = _Span(
+            corner - _CORNER_HALF_M - scene.random.uniform(0, 3), corner + _CORNER_HALF_M + scene.random.uniform(0, 3)
+        )
         if scene.random.random() < _CORNER_SHARE and _corner_house(scene, front, plot, span):
             closed.append(span)
             edges.append(span)
@@ -106,7 +106,10 @@ def _corner_house(scene: Scene, front: Front, plot: Plot, span: _Span) -> bool:
     line = shapely.LineString([front.at(s, _INSET_M) for s in arcs]).simplify(0.08)
     chain = [(float(x), float(y)) for x, y in line.coords]
     headings = front.heading(span.start), front.heading(span.end)
-    ends = [(chain[k][0] - math.sin(h) * depth, chain[k][1] + math.cos(h) * depth) for k, h in zip((0, -1), headings, strict=True)]
+    ends = [
+        (chain[k][0] - math.sin(h) * depth, chain[k][1] + math.cos(h) * depth)
+        for k, h in zip((0, -1), headings, strict=True)
+    ]
     inner = _meeting(ends[0], headings[0], ends[1], headings[1])
     back = [ends[1], ends[0]] if inner is None else [ends[1], inner, ends[0]]
     outline = shapely.Polygon([*chain, *back])
@@ -139,7 +142,9 @@ def _fill_run(scene: Scene, front: Front, plot: Plot, run: _Span, closed: list[_
         rest = run.end - arc
         if rest - width < _MIN_LOT_M:
             width = min(rest, kind.width_m[1] + 2.0)
-        lot = Lot(kind, front.at(arc), front.at(arc + width), random.uniform(*kind.setback_m), random.uniform(*kind.depth_m))
+        lot = Lot(
+            kind, front.at(arc), front.at(arc + width), random.uniform(*kind.setback_m), random.uniform(*kind.depth_m)
+        )
         built = add_lot(scene, plot, lot)
         if built is None:
             arc += 1.5

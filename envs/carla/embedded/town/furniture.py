@@ -81,14 +81,22 @@ def _lamp(scene: Scene, at: Vector, right: Vector) -> None:
     mesh.tube((*at, _LAMP_M - 0.05), (*head, _LAMP_M + 0.22), (0.045, 0.04), layer, tag, paint, sides=5)
     yaw = math.atan2(right[1], right[0])
     mesh.box((*head, _LAMP_M + 0.16), (0.36, 0.13, 0.05), yaw, layer, tag, scaled(paint, 1.1))
-    bulb = [(head[0] + i * 0.1 - j * 0.1, head[1] + i * 0.1 + j * 0.1, _LAMP_M + 0.155) for i, j in ((-2, -1), (-2, 1), (2, 1), (2, -1))]
-    mesh.polygon(bulb, (0.5, 0.5), layer, tag, (1.0, 0.88, 0.62), glow=1.0, normal=(0, 0, -1))
+    bulb = [
+        (head[0] + i * 0.1 - j * 0.1, head[1] + i * 0.1 + j * 0.1, _LAMP_M + 0.155)
+        for i, j in ((-2, -1), (-2, 1), (2, 1), (2, -1))
+    ]
+    mesh.polygon(bulb, [(0.5, 0.5)], layer, tag, (1.0, 0.88, 0.62), glow=1.0, normal=(0, 0, -1))
     scene.lamps.append((head[0], head[1], _LAMP_M))
     scene.obstacle(*at, 0.0, 0.1, 0.1, _LAMP_M, tag)
 
 
 def _box_thing(
-    scene: Scene, at: Vector, along: Vector, half: tuple[float, float, float], tag: int, paint: tuple[float, float, float]
+    scene: Scene,
+    at: Vector,
+    along: Vector,
+    half: tuple[float, float, float],
+    tag: int,
+    paint: tuple[float, float, float],
 ) -> bool:
     yaw = math.atan2(along[1], along[0])
     if not scene.free(box_polygon(*at, yaw, half[0], half[1])):
@@ -102,7 +110,9 @@ def _bin(scene: Scene, at: Vector, along: Vector) -> None:
     paint = scene.random.choice(_BIN_PAINTS)
     if _box_thing(scene, at, along, (0.22, 0.22, 0.45), CarlaClass.DYNAMIC, paint):
         yaw = math.atan2(along[1], along[0])
-        scene.solid.box((*at, KERB_M + 0.9), (0.25, 0.25, 0.05), yaw, LAYER["plain"], CarlaClass.DYNAMIC, scaled(paint, 0.6))
+        scene.solid.box(
+            (*at, KERB_M + 0.9), (0.25, 0.25, 0.05), yaw, LAYER["plain"], CarlaClass.DYNAMIC, scaled(paint, 0.6)
+        )
 
 
 def _cabinet(scene: Scene, at: Vector, along: Vector) -> None:
@@ -154,7 +164,7 @@ def _yield_sign(scene: Scene, lane: Lane) -> None:
             (x, y, 2.45 - half), (x + across[0] * half, y + across[1] * half, 2.45 + half * 0.6),
             (x - across[0] * half, y - across[1] * half, 2.45 + half * 0.6),
         ]  # fmt: skip
-        scene.solid.polygon(points, (0.5, 0.5), LAYER["plain"], CarlaClass.TRAFFIC_SIGNS, colour, normal=(*back, 0.0))
+        scene.solid.polygon(points, [(0.5, 0.5)], LAYER["plain"], CarlaClass.TRAFFIC_SIGNS, colour, normal=(*back, 0.0))
 
 
 def _traffic_light(scene: Scene, lane: Lane) -> None:
@@ -179,7 +189,14 @@ def _crossing_bollards(scene: Scene, lane: Lane) -> None:
     for arc in (length - 5.2, length - 0.9):
         at = place(arc)
         if scene.random.random() < 0.7 and scene.free(box_polygon(*at, 0.0, 0.08, 0.08)):
-            scene.solid.tube((*at, KERB_M), (*at, KERB_M + 0.85), (0.07, 0.07), LAYER["plain"], CarlaClass.POLES, (0.2, 0.2, 0.22))
-            top = [(at[0] + 0.07 * math.cos(a), at[1] + 0.07 * math.sin(a), KERB_M + 0.85) for a in np.arange(6) * math.tau / 6]
-            scene.solid.polygon(top, (0.5, 0.5), LAYER["plain"], CarlaClass.POLES, (0.75, 0.75, 0.72), normal=(0, 0, 1))
+            scene.solid.tube(
+                (*at, KERB_M), (*at, KERB_M + 0.85), (0.07, 0.07), LAYER["plain"], CarlaClass.POLES, (0.2, 0.2, 0.22)
+            )
+            top = [
+                (at[0] + 0.07 * math.cos(a), at[1] + 0.07 * math.sin(a), KERB_M + 0.85)
+                for a in np.arange(6) * math.tau / 6
+            ]
+            scene.solid.polygon(
+                top, [(0.5, 0.5)], LAYER["plain"], CarlaClass.POLES, (0.75, 0.75, 0.72), normal=(0, 0, 1)
+            )
             scene.obstacle(*at, 0.0, 0.08, 0.08, 0.85, CarlaClass.POLES)

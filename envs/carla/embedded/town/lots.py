@@ -118,7 +118,12 @@ def add_lot(scene: Scene, plot: Plot, lot: Lot) -> bool | None:
 
 def _garden(scene: Scene, width: float, setback: float, place: Place) -> None:
     middle = width / 2
-    path = [place(middle - 0.7, 0.0), place(middle + 0.7, 0.0), place(middle + 0.7, setback), place(middle - 0.7, setback)]
+    path = [
+        place(middle - 0.7, 0.0),
+        place(middle + 0.7, 0.0),
+        place(middle + 0.7, setback),
+        place(middle - 0.7, setback),
+    ]
     scene.solid.polygon(
         [(*p, KERB_M + 0.008) for p in path], [(0, 0), (0.4, 0), (0.4, setback / 4), (0, setback / 4)],
         LAYER["gravel"], CarlaClass.SIDEWALKS, (0.95, 0.92, 0.88),
@@ -137,7 +142,9 @@ def _park(scene: Scene, width: float, depth: float, place: Place) -> None:
         a, b = place(x, 1.2), place(x + 1.6, 1.2)
         yaw = math.atan2(b[1] - a[1], b[0] - a[0])
         centre = place(x + 0.8, 1.2)
-        scene.solid.box((*centre, KERB_M + 0.38), (0.8, 0.22, 0.03), yaw, LAYER["planks"], CarlaClass.STATIC, (0.8, 0.7, 0.6))
+        scene.solid.box(
+            (*centre, KERB_M + 0.38), (0.8, 0.22, 0.03), yaw, LAYER["planks"], CarlaClass.STATIC, (0.8, 0.7, 0.6)
+        )
         scene.solid.box((*centre, KERB_M), (0.6, 0.16, 0.19), yaw, LAYER["plain"], CarlaClass.STATIC, (0.3, 0.3, 0.3))
         scene.obstacle(*centre, yaw, 0.8, 0.22, 0.8, CarlaClass.STATIC)
 

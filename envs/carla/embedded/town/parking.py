@@ -43,6 +43,4 @@ def _park(scene: Scene, lane: Lane, arc: float) -> None:
         yaw += math.pi
     x, y = float(centre[0]), float(centre[1])
     scene.obstacle(x, y, yaw, half_length, half_width, _HEIGHTS_M.get(body, 1.48), CarlaClass.CAR)
-    scene.parked.append(
-        ParkedCar(x, -y, -math.degrees(yaw), body, random.choice(PAINTS), half_length, half_width)
-    )
+    scene.parked.append(ParkedCar(x, -y, -math.degrees(yaw), body, random.choice(PAINTS), half_length, half_width))

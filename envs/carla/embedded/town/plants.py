@@ -83,7 +83,9 @@ def _crown_cards(scene: Scene, centre: np.ndarray, radii: np.ndarray, tint: tupl
     second /= np.linalg.norm(second, axis=1)[:, None]
     half = float(radii[0]) * numbers.uniform(0.42, 0.6, (_CARDS, 1))
     first, second = first * half, second * half
-    points = np.stack([middle - first - second, middle + first - second, middle + first + second, middle - first + second], 1)
+    points = np.stack(
+        [middle - first - second, middle + first - second, middle + first + second, middle - first + second], 1
+    )
     normals = points - centre
     normals[..., 2] += 0.35 * radii[0]
     normals /= np.linalg.norm(normals, axis=2)[..., None]

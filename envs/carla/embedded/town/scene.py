@@ -48,6 +48,7 @@ class Scene:
         self._heights: list[float] = []
         self._tags: list[int] = []
         self._footprints: list[shapely.Polygon] = []
+        self._circles = np.zeros((256, 3))  # x, y, radius around each footprint; grows by doubling
         self._forbidden = plan.driving.buffer(CLEARANCE_M)
         shapely.prepare(self._forbidden)
 
@@ -61,18 +62,22 @@ class Scene:
 
     def meets_obstacle(self, footprint: shapely.Polygon) -> bool:
         """Whether a footprint overlaps an obstacle."""
+        if not self._footprints:
+            return False
         x0, y0, x1, y1 = footprint.bounds
-        reach = math.hypot(x1 - x0, y1 - y0) / 2
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        return any(
-            math.hypot(box[0] - x, box[1] - y) < reach + box[3] + box[4] and shape.intersects(footprint)
-            for box, shape in zip(self._boxes, self._footprints, strict=True)
-        )
+        gap = math.hypot(x1 - x0, y1 - y0) / 2
+        circles = self._circles[: len(self._footprints)]
+        apart = np.hypot(circles[:, 0] - (x0 + x1) / 2, circles[:, 1] - (y0 + y1) / 2)
+        near = np.nonzero(apart < circles[:, 2] + gap)[0]
+        return any(self._footprints[index].intersects(footprint) for index in near)
 
     def obstacle(
         self, x: float, y: float, yaw: float, half_length: float, half_width: float, height: float, tag: int
     ) -> None:
         """Something one can hit."""
+        if len(self._boxes) == len(self._circles):
+            self._circles = np.concatenate([self._circles, np.zeros_like(self._circles)])
+        self._circles[len(self._boxes)] = x, y, math.hypot(half_length, half_width)
         self._boxes.append((x, y, yaw, half_length, half_width))
         self._footprints.append(box_polygon(x, y, yaw, half_length, half_width))
         self._heights.append(height)

@@ -56,9 +56,7 @@ def _paved(lanes: Sequence[Lane], road: shapely.Polygon) -> shapely.Polygon:
 def ground_plan(lanes: Sequence[Lane]) -> GroundPlan:
     """The areas around the lanes of a map."""
     driving = shapely.union_all([lane.strip(-lane.width / 2, lane.width / 2) for lane in lanes])
-    bays = [
-        lane.strip(0.0, lane.width / 2 + lane.parking, 0.0) for lane in lanes if float(lane.parking.max()) > 0.0
-    ]
+    bays = [lane.strip(0.0, lane.width / 2 + lane.parking, 0.0) for lane in lanes if float(lane.parking.max()) > 0.0]
     joined = shapely.union_all([driving, *bays]).buffer(0.1).buffer(-0.1)
     rounded = joined.buffer(1.2).buffer(-1.2, join_style="round")
     road = max(polygons(rounded), key=lambda polygon: polygon.area)

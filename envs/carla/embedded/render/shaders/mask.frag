@@ -1,0 +1,3 @@
+out vec4 shade;
+
+void main() { shade = vec4(1.0); }

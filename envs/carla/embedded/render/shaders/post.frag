@@ -1,0 +1,60 @@
+// From the supersampled pass to the three images in CARLA's encoding (BGRA, first row at the top).
+// The projection is shifted so that sample SAMPLE of each SS x SS block lies on the centre of the pixel: class and depth
+// are taken from it alone, colour is averaged around it.
+uniform sampler2D pass_colour;
+uniform sampler2D pass_class;
+uniform sampler2D pass_depth;
+uniform vec4 grade;         // rain, phase of rain and noise, strength of noise, saturation
+uniform vec2 exposure_wind; // exposure, slant of rain
+uniform vec2 near_far;
+uniform vec2 size;
+in vec2 q;
+layout(location = 0) out vec4 rgb_out;
+layout(location = 1) out vec4 class_out;
+layout(location = 2) out vec4 depth_out;
+
+void main() {
+    ivec2 pixel = ivec2(gl_FragCoord.xy);
+    ivec2 upright = ivec2(pixel.x, int(size.y) - 1 - pixel.y);      // row 0 of the output is the top
+    ivec2 block = upright * SS + SAMPLE;
+    vec2 u = gl_FragCoord.xy / size;
+    u.y = 1.0 - u.y;
+#if SS > 1
+    vec2 texel = 1.0 / (size * float(SS));
+    vec2 centre = (vec2(block) + 0.5) * texel, reach = texel * float(SS) * 0.25;
+    vec3 c = 0.25 * (texture(pass_colour, centre + reach * vec2(-1.0, -1.0)).rgb
+                   + texture(pass_colour, centre + reach * vec2(1.0, -1.0)).rgb
+                   + texture(pass_colour, centre + reach * vec2(-1.0, 1.0)).rgb
+                   + texture(pass_colour, centre + reach * vec2(1.0, 1.0)).rgb);
+#else
+    vec3 c = texelFetch(pass_colour, block, 0).rgb;
+#endif
+    c *= c * (4.0 * exposure_wind.x);
+    c = c * (2.51 * c + 0.03) / (c * (2.43 * c + 0.59) + 0.14);     // ACES, Narkowicz's fit
+    c = sqrt(clamp(c, 0.0, 1.0));
+    vec2 r = q * vec2(1.0, 0.5);
+    c *= 1.0 - 0.20 * dot(r, r);
+#ifdef RAIN
+    float streaks = 0.0;
+    for (int k = 0; k < 2; k++) {
+        float n = 70.0 + 60.0 * float(k);
+        float column = floor((u.x + u.y * exposure_wind.y * float(k + 1)) * n);
+        float h = fract(sin(column * 12.9898 + float(k) * 7.1) * 43758.5453);
+        float y = fract(u.y * (1.1 + h) + h * 17.0 + grade.y * (2.3 + h * 1.7));
+        streaks += smoothstep(0.80, 0.99, y) * step(0.72, fract(h * 31.7)) * (0.5 + 0.5 * float(k));
+    }
+    c = mix(c, vec3(0.78, 0.80, 0.83) * (0.30 + 0.75 * dot(c, vec3(0.33)) + 0.08), clamp(grade.x * 0.28 * streaks, 0.0, 1.0));
+#endif
+    float grain = fract(sin(dot(gl_FragCoord.xy + grade.y * 61.0, vec2(12.9898, 78.233))) * 43758.5453) - 0.5;
+    c += grain * grade.z;
+    c = mix(vec3(dot(c, vec3(0.3, 0.6, 0.1))), c, grade.w);
+    rgb_out = vec4(c.bgr, 1.0);
+    float tag = texelFetch(pass_class, block, 0).r;
+    class_out = vec4(0.0, 0.0, tag, 1.0);
+    float d = texelFetch(pass_depth, block, 0).r;
+    float metres = near_far.x * near_far.y / (near_far.y - d * (near_far.y - near_far.x));
+    if (int(tag * 255.0 + 0.5) == 11) metres = 1000.0;
+    float i = floor(clamp(metres / 1000.0, 0.0, 1.0) * 16777215.0 + 0.5);
+    // CARLA: red + 256 green + 65536 blue
+    depth_out = vec4(floor(i / 65536.0), mod(floor(i / 256.0), 256.0), mod(i, 256.0), 255.0) / 255.0;
+}
