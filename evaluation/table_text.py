@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sim2real_bench.evaluation.table import Difference, Table, TableRow
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 MISSING = "–"
+_SUPERVISION = "supervision"
+_WIDE = 140
+_WIDE_ONLY = ("min", "max", "2 s odometer m")
 
 
 def to_markdown(table: Table) -> str:
@@ -33,20 +36,35 @@ def to_csv(table: Table) -> str:
     return text.getvalue()
 
 
-def to_terminal(table: Table) -> RenderableType:
-    """What ``evaluate`` prints: the table, then what to know when reading it."""
+def to_terminal(table: Table, width: int) -> RenderableType:
+    """What ``evaluate`` prints: the table, then what to know when reading it.
+
+    Args:
+        table: what to print.
+        width: of the terminal, characters; a narrow one gets fewer columns.
+    """
+    from rich import box
     from rich.console import Group
     from rich.table import Table as RichTable
     from rich.text import Text
 
     header, *rows = _cells(table)
-    shown = RichTable(title=_title(table), title_justify="left")
-    for place, name in enumerate(header[:-1]):
-        shown.add_column(name, justify="left" if place == 0 else "right", no_wrap=place == 0)
+    kept = [place for place, name in enumerate(header) if width >= _WIDE or name not in _WIDE_ONLY]
+    kept = [place for place in kept if header[place] != _SUPERVISION and (width >= _WIDE or _measured(rows, place))]
+    shown = RichTable(
+        title=_title(table), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    for place in kept:
+        justify: Literal["left", "right"] = "left" if place == 0 else "right"
+        shown.add_column(header[place], justify=justify, no_wrap=place == 0, overflow="fold")
     for row, source in zip(rows, table.rows, strict=True):
-        shown.add_row(*(Text(cell) for cell in row[:-1]), style=None if source.complete else "dim")
-    supervision = [f"{row.label}: {row.supervision}" for row in table.rows if row.supervision]
+        shown.add_row(*(Text(row[place]) for place in kept), style=None if source.complete else "dim")
+    supervision = [f"{row.label} reads {row.supervision}" for row in table.rows if row.supervision]
     return Group(shown, *(Text(f"• {text}") for text in (*_difference_lines(table), *supervision, *table.notes)))
+
+
+def _measured(rows: list[list[str]], place: int) -> bool:
+    return any(row[place] != MISSING for row in rows)
 
 
 def _title(table: Table) -> str:
@@ -57,7 +75,7 @@ def _title(table: Table) -> str:
 def _cells(table: Table) -> list[list[str]]:
     thresholds = list(table.rows[0].completion)
     header = ["method", "rank", "episodes", "distance m", "95 %", "min", "max", "2 s odometer m"]
-    header += [*(f"≥ {m} m" for m in thresholds), "infractions/km", "off road", "supervision"]
+    header += [*(f"≥ {m} m" for m in thresholds), "infractions /km", "off road", _SUPERVISION]
     return [header, *(_row_cells(row, thresholds) for row in table.rows)]
 
 

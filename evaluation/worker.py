@@ -9,6 +9,7 @@ import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ class DriveTask:
         """
         agent = context.agent(self.row, self.episode.controller)
         started = time.monotonic()
-        versions = {"sim2real-bench": __version__, "python": platform.python_version()}
+        versions = _versions()
         try:
             env = context.environment(tuple(agent.observations))
             versions["simulator"] = str(env.backend_version)
@@ -177,6 +178,14 @@ def _watch(heartbeat: Heartbeat) -> Any:
         heartbeat.beat(phase, (drive.ticks, drive.driven_m, drive.sampled_m, drive.off_road_ticks))
 
     return watch
+
+
+def _versions() -> dict[str, str]:
+    found = {"sim2real-bench": __version__, "python": platform.python_version()}
+    for library in ("carla", "numpy", "torch"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[library] = metadata.version(library)
+    return found
 
 
 def _imported(target: str) -> Any:

@@ -54,8 +54,9 @@ def command(
 ) -> None:
     """Drive every chosen method in the target simulator and print how far it comes.
 
-    Interrupted? Run the same command again: it drives only what is missing. Exit status 1 when episodes are missing at
-    the end.
+    Interrupted? Run the same command again: it drives only what is missing.
+
+    Exit status 1 when episodes are missing at the end.
     """
     from sim2real_bench.evaluation.rows import parse_checkpoints
     from sim2real_bench.evaluation.runner import RunSettings, evaluate
@@ -205,6 +206,6 @@ def _show(table: Table, folder: Path) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, _PRINTED_WIDTH)
-    console.print(to_terminal(table))
+    console.print(to_terminal(table, console.width))
     names = "table.md, table.csv, table.json, episodes.jsonl, plan.json"
     console.print(f"Files in {folder}: {names}", highlight=False, soft_wrap=True)

@@ -150,13 +150,16 @@ def test_csv_reads_back():
     assert rows[1]["completion_1000"] == ""
 
 
-def test_the_terminal_shows_rows_notes_and_differences():
+@pytest.mark.parametrize(("width", "columns"), [(170, True), (110, False)])
+def test_the_terminal_shows_rows_notes_and_differences(width, columns):
     plan = planned()
-    console = Console(width=170, file=io.StringIO(), force_terminal=False)
-    console.print(to_terminal(build_table(plan, records_for(plan))))
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    console.print(to_terminal(build_table(plan, records_for(plan)), width))
     text = console.file.getvalue()
-    for expected in ("task-distillation (camera)", "15/15", "capped", "task-distillation (map) − direct: +160.0 m"):
-        assert expected in text
+    expected = ("task-distillation (camera)", "15/15", "capped", "task-distillation (map) − direct: +160.0 m")
+    assert all(one in text for one in expected)
+    assert ("odometer" in text) == columns
+    assert "…" not in text
 
 
 def test_tables_depend_on_plan_and_records_alone(tmp_path):
