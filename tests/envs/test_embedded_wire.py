@@ -176,11 +176,15 @@ def test_obstacles_are_named_after_their_tag():
     assert static_type_id(CarlaClass.VEGETATION) == "static.vegetation"
 
 
-def test_geodetic_position_at_the_equator():
-    latitude, longitude, altitude = geodetic((111_319.49, -111_319.49, 2.0), "no reference here")
-    assert longitude == pytest.approx(1.0, abs=1e-5)
-    assert latitude == pytest.approx(1.0, abs=1e-3)
-    assert altitude == 2.0
+@pytest.mark.parametrize("place", [(0.0, 0.0, 1.0), (300.0, -150.0, 2.0), (-2000.0, 900.0, 0.0)])
+def test_geodetic_positions_are_those_of_the_client_library(place):
+    carla = pytest.importorskip("carla")
+    from sim2real_bench.envs.carla.embedded.town import build_town
+
+    xodr = build_town("MiniTown01").xodr
+    expected = carla.Map("MiniTown01", xodr).transform_to_geolocation(carla.Location(*place))
+    found = geodetic(place, xodr)
+    assert found == pytest.approx([expected.latitude, expected.longitude, expected.altitude], abs=1e-7)
 
 
 _POSES = st.builds(Transform, *[st.floats(-100, 100)] * 3, st.floats(-80, 80), st.floats(-180, 179), st.floats(-80, 80))

@@ -19,6 +19,7 @@ from sim2real_bench.envs.carla.embedded.wire import Description
 from sim2real_bench.envs.classes import CarlaClass
 
 EARTH_RADIUS_M = 6378137.0
+MERCATOR_SCALE = 0.9996
 _CAMERA_TYPES = {
     blueprints.CAMERA_RGB: SensorType.RGB,
     blueprints.CAMERA_DEPTH: SensorType.DEPTH,
@@ -145,14 +146,17 @@ def inertial(sensor: Sensor) -> list[Any]:
 
 
 def geodetic(place: Vector, xodr: str) -> list[float]:
-    """``[latitude, longitude, altitude]`` in degrees and metres: CARLA's Mercator about the map's geo-reference."""
+    """``[latitude, longitude, altitude]`` in degrees and metres, equal to ``carla.Map.transform_to_geolocation``.
+
+    The client's library projects by a spherical transverse Mercator (Snyder, 1987, equations 8-6 and 8-7) of scale
+    0.9996 about the map's geo-reference, with y, which points right, counted as northing.
+    """
     latitude, longitude = _reference(xodr)
-    scale = math.cos(math.radians(latitude))
-    east = scale * math.radians(longitude) * EARTH_RADIUS_M + place[0]
-    north = scale * EARTH_RADIUS_M * math.log(math.tan(math.radians(90.0 + latitude) / 2.0)) - place[1]
+    east = place[0] / (EARTH_RADIUS_M * MERCATOR_SCALE)
+    north = place[1] / (EARTH_RADIUS_M * MERCATOR_SCALE) + math.radians(latitude)
     return [
-        math.degrees(2.0 * math.atan(math.exp(north / (EARTH_RADIUS_M * scale)))) - 90.0,
-        math.degrees(east / (EARTH_RADIUS_M * scale)),
+        math.degrees(math.asin(math.sin(north) / math.cosh(east))),
+        longitude + math.degrees(math.atan2(math.sinh(east), math.cos(north))),
         place[2],
     ]
 
