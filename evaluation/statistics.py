@@ -65,10 +65,11 @@ def per_kilometre(events: int, metres: float) -> float | None:
 
 def bootstrap_interval(
     values: npt.ArrayLike, strata: npt.ArrayLike, *, seed: int = 0, level: float = 0.95, replicates: int = REPLICATES
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """Percentile bootstrap interval of the mean of the per-stratum means, resampling episodes within each stratum.
 
-    With the episodes' paired differences as values it is the interval of the difference of two methods.
+    With the episodes' paired differences as values it is the interval of the difference of two methods. Where a
+    stratum has a single episode there is nothing to resample within it; all episodes then form one stratum.
 
     Args:
         values: (N,) one per episode.
@@ -76,16 +77,21 @@ def bootstrap_interval(
         seed: of the resampling.
         level: coverage.
         replicates: resamples.
+
+    Returns:
+        None with fewer than two episodes.
     """
     numbers, ids = np.asarray(values, np.float64), np.asarray(strata)
+    if len(numbers) < 2:
+        return None
+    labels, sizes = np.unique(ids, return_counts=True)
+    groups = [numbers[ids == label] for label in labels] if sizes.min() > 1 else [numbers]
     source = np.random.default_rng(seed)
     total = np.zeros(replicates)
-    labels = np.unique(ids)
-    for label in labels:
-        stratum = numbers[ids == label]
-        total += stratum[source.integers(0, len(stratum), (replicates, len(stratum)))].mean(axis=1)
+    for group in groups:
+        total += group[source.integers(0, len(group), (replicates, len(group)))].mean(axis=1)
     tail = 50.0 * (1.0 - level)
-    low, high = np.percentile(total / len(labels), [tail, 100.0 - tail])
+    low, high = np.percentile(total / len(groups), [tail, 100.0 - tail])
     return float(low), float(high)
 
 

@@ -99,7 +99,7 @@ class Difference:
     baseline: str
     pairs: int
     mean: float
-    ci95: tuple[float, float]
+    ci95: tuple[float, float] | None
     ci95_by_start: tuple[float, float] | None
 
 

@@ -68,8 +68,8 @@ def _measured(rows: list[list[str]], place: int) -> bool:
 
 
 def _title(table: Table) -> str:
-    version = f" {table.backend_version}" if table.backend_version else ""
-    return f"{table.benchmark}, backend {table.backend}{version}, {table.town}, preset {table.preset}"
+    backend = table.backend_version or table.backend
+    return f"{table.benchmark}, backend {backend}, {table.town}, preset {table.preset}"
 
 
 def _cells(table: Table) -> list[list[str]]:

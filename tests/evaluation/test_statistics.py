@@ -106,3 +106,9 @@ def test_constant_distances_have_a_point_as_interval():
 
 def test_ranks_share_places_and_leave_out_the_unknown():
     assert ranks([10.0, None, 30.0, 10.0, 5.0]) == [2, None, 1, 2, 4]
+
+
+def test_single_episodes_per_controller_are_resampled_together():
+    low, high = bootstrap_interval([10.0, 20.0, 30.0, 40.0, 50.0], range(5))
+    assert 10.0 <= low < 30.0 < high <= 50.0
+    assert bootstrap_interval([10.0], [0]) is None
