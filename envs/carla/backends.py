@@ -32,6 +32,9 @@ class Backend(Protocol):
     def alive(self) -> bool:
         """Whether its port accepts connections."""
 
+    def ended(self) -> bool:
+        """Whether it is known, without asking the network, that it runs no more."""
+
     def close(self) -> None:
         """End what was started; safe to call twice."""
 
@@ -55,6 +58,10 @@ class ServerBackend:
     def alive(self) -> bool:
         """See ``Backend``."""
         return port_accepts(self.host, self.port)
+
+    def ended(self) -> bool:
+        """See ``Backend``."""
+        return False
 
     def close(self) -> None:
         """See ``Backend``; the server is not ours to end."""
@@ -87,7 +94,11 @@ class EmbeddedBackend:
 
     def alive(self) -> bool:
         """See ``Backend``."""
-        return self._process.alive() and port_accepts(self.host, self.port)
+        return not self.ended() and port_accepts(self.host, self.port)
+
+    def ended(self) -> bool:
+        """See ``Backend``."""
+        return not self._process.alive()
 
     def close(self) -> None:
         """See ``Backend``."""

@@ -97,6 +97,8 @@ class Connection:
             SpawnBlockedError: something stands where an actor was to be made.
             SimulatorError: it refused.
         """
+        if self.backend.ended():  # the client would only find out by waiting
+            raise self._gone(operation)
         if timeout_s is not None:
             self.client.set_timeout(timeout_s)
         try:
@@ -109,7 +111,7 @@ class Connection:
 
     def _translation(self, operation: str, timeout_s: float, error: RuntimeError) -> SimulatorError:
         if not self.backend.alive():
-            return ConnectionLostError(f"{operation}: the server at {self.address} is gone; {self.backend.remedy}")
+            return self._gone(operation)
         if "time-out" in str(error):
             return StepTimeoutError(
                 f"{operation}: the server at {self.address} did not answer within {timeout_s:g} s; "
@@ -118,6 +120,9 @@ class Connection:
         if "collision at spawn" in str(error):
             return SpawnBlockedError(f"{operation}: something stands at that place on {self.address}")
         return SimulatorError(f"{operation} failed on {self.address}: {error}")
+
+    def _gone(self, operation: str) -> ConnectionLostError:
+        return ConnectionLostError(f"{operation}: the server at {self.address} is gone; {self.backend.remedy}")
 
     def attempt(self, what: str, action: Callable[[], Any]) -> None:
         """Do a part of a clean-up; its failure is logged, so that the other parts are still done."""

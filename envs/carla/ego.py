@@ -17,7 +17,8 @@ from sim2real_bench.envs.map_view import EgoPose2D
 from sim2real_bench.envs.observation import CAMERA_KEYS, Array
 from sim2real_bench.errors import SimulatorError
 
-WARM_UP_TICKS = 10  # a car is spawned above the ground and swings for about half a second
+WARM_UP_TICKS = 9  # a car is spawned above the ground and swings for about half a second
+CAMERA_TICKS = 3  # while a camera's stream still connects, a real server may lose its pictures
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,10 @@ class EgoVehicle:
         self, session: Session, blueprint: str, spawn: Any, cameras: Sequence[str], mount: CameraMount
     ) -> None:
         self._session = session
+        self._wanted, self._mount = [key for key in cameras if key in CAMERA_KEYS], mount
         self._actor = session.spawn(blueprint, {"role_name": "hero"}, spawn)
-        self._cameras = {key: Camera(session, self._actor, key, mount) for key in cameras if key in CAMERA_KEYS}
         self._collisions = CollisionSensor(session, self._actor)
+        self._cameras: dict[str, Camera] = {}
         self._judged_from = 0
 
     @property
@@ -71,8 +73,11 @@ class EgoVehicle:
         return int(self._actor.id)
 
     def settle(self) -> EgoState:
-        """Stand on the brake until the car rests; collisions up to then do not count."""
+        """Stand on the brake until the car rests, then start the cameras; collisions up to then do not count."""
         for _ in range(WARM_UP_TICKS):
+            self.drive(0.0, -1.0)
+        self._cameras = {key: Camera(self._session, self._actor, key, self._mount) for key in self._wanted}
+        for _ in range(CAMERA_TICKS):
             state = self.drive(0.0, -1.0)
         self._judged_from = state.frame
         return state

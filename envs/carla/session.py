@@ -16,6 +16,7 @@ TICK_S = 0.1
 
 _LOG = logging.getLogger(__name__)
 _LOAD_TIMEOUT_S = 180.0  # a large town takes a real server a minute
+_SPAWN_TIMEOUT_S = 60.0  # with the first camera, the embedded server makes its renderer
 _CLEAN_UP_TIMEOUT_S = 3.0
 _SETTINGS: dict[str, bool | int | float] = {
     "synchronous_mode": True,
@@ -171,7 +172,7 @@ class Session:
             SpawnBlockedError: something stands there.
             ConfigurationError: the server has no such blueprint or attribute.
         """
-        with self.connection.translated(f"spawning {blueprint!r}"):
+        with self.connection.translated(f"spawning {blueprint!r}", max(_SPAWN_TIMEOUT_S, self.connection.timeout_s)):
             design = self._blueprint(blueprint)
             for name, value in attributes.items():
                 if not design.has_attribute(name):

@@ -41,6 +41,9 @@ class FakeBackend:
     def alive(self) -> bool:
         return self.running
 
+    def ended(self) -> bool:
+        return False
+
     def version(self, protocol: str) -> str:
         return protocol
 
