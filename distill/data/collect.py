@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -19,13 +20,15 @@ from sim2real_bench.distill.data.exploration import PushSettings, SteeringPushes
 from sim2real_bench.distill.data.paths import future_waypoints
 from sim2real_bench.distill.data.rollouts import Manifest, RolloutConfig, RolloutWriter, episode_path
 from sim2real_bench.distill.data.worlds import World, open_world
-from sim2real_bench.envs.observation import LABELS, MAP_VIEW, RGB, SPEED, Observation
-from sim2real_bench.errors import DataError
+from sim2real_bench.envs.observation import MAP_VIEW, SPEED, Observation
+from sim2real_bench.errors import DataError, SimulatorError
 
 Progress = Callable[[int, int, str], None]
 """(samples kept, samples wanted, what to say beside them)."""
 
-RECORDED = (RGB, LABELS, MAP_VIEW)
+_LOG = logging.getLogger(__name__)
+
+_ATTEMPTS = 3  # at one episode; every reset after a failure starts a new simulator
 _MIN_SPACING_M = 0.2  # a vehicle that stands still is recorded once
 _FRUITLESS_EPISODES = 20  # in a row without a sample: the driver does not drive
 
@@ -149,8 +152,15 @@ class _Hand:
         self._environment = open_world(settings.world, tuple(keys))
 
     def record(self, index: int) -> tuple[int, int]:
-        """Record one episode into the folder; (index, samples)."""
-        arrays, note = record_episode(self._environment, self._driver, self._settings, index)
+        """Record one episode into the folder, again if the simulator fails; (index, samples)."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                arrays, note = record_episode(self._environment, self._driver, self._settings, index)
+                break
+            except SimulatorError as error:
+                _LOG.warning("episode %d, attempt %d of %d: %s", index, attempt, _ATTEMPTS, error)
+                if attempt == _ATTEMPTS:
+                    raise
         write_episode(episode_path(self._folder, index), arrays, note)
         return index, len(arrays)
 
@@ -238,7 +248,7 @@ def collect(
 
     Raises:
         DataError: the folder holds another data set, or the driver gets nowhere.
-        SimulatorError: the simulator failed; what is recorded stays, and the same command continues.
+        SimulatorError: the simulator failed repeatedly; what is recorded stays, and the same command continues.
     """
     writer = RolloutWriter(folder, rollout_config(settings, backend), command)
     counts = writer.finished()

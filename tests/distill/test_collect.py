@@ -23,13 +23,15 @@ class Plane:
 
     camera = PinholeCamera.mounted(32, 16, 90.0, 2.0, 1.4)
 
-    def __init__(self, speed_m: float = 1.0, wall_after: int = 10_000, fails_at: int = -1) -> None:
-        self.speed_m, self.wall_after, self.fails_at, self.resets = speed_m, wall_after, fails_at, 0
+    def __init__(self, speed_m: float = 1.0, wall_after: int = 10_000) -> None:
+        self.speed_m, self.wall_after, self.resets = speed_m, wall_after, 0
+        self.fails_at, self.failures = -1, 0
         self.actions: list[np.ndarray] = []
         self.options: list[dict[str, Any]] = []
 
     def reset(self, *, seed: int, options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        if self.resets == self.fails_at:
+        if self.resets == self.fails_at and self.failures > 0:
+            self.failures -= 1
             raise SimulatorError("the engine ended")
         self.resets += 1
         self.options.append(options)
@@ -151,10 +153,9 @@ def test_collect_ends_with_the_episode_that_reaches_the_wish(plane: Plane, tmp_p
 
 def test_an_interrupted_collection_continues_to_the_same_data(plane: Plane, tmp_path: Path) -> None:
     want = collect(settings(pushes=PushSettings(8.0)), tmp_path / "whole", "command", backend="plane")
-    plane.resets, plane.fails_at = 0, 2
+    plane.resets, plane.fails_at, plane.failures = 0, 2, 3
     with pytest.raises(SimulatorError):
         collect(settings(pushes=PushSettings(8.0)), tmp_path / "parts", "command", backend="plane")
-    plane.fails_at = -1
     plane.options.clear()
     have = collect(settings(pushes=PushSettings(8.0)), tmp_path / "parts", "command", backend="plane")
     assert have == want
@@ -162,6 +163,12 @@ def test_an_interrupted_collection_continues_to_the_same_data(plane: Plane, tmp_
     plane.options.clear()
     assert collect(settings(pushes=PushSettings(8.0)), tmp_path / "parts", "command", backend="plane") == want
     assert plane.options == []
+
+
+def test_an_episode_whose_simulator_fails_is_tried_again(plane: Plane, tmp_path: Path) -> None:
+    want = collect(settings(), tmp_path / "calm", "command", backend="plane")
+    plane.resets, plane.fails_at, plane.failures = 0, 1, 2
+    assert collect(settings(), tmp_path / "stormy", "command", backend="plane") == want
 
 
 def test_a_driver_that_gets_nowhere_is_reported(plane: Plane, tmp_path: Path) -> None:
