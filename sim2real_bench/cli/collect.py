@@ -147,13 +147,13 @@ def _command(settings: CollectSettings, folder: Path, split: str, push_every: fl
         if world.backend == "server":
             words += ["--host", world.host, *(["--port", str(world.port)] if world.port else [])]
     if world.driver_name == "reference":
-        words += ["--target-speed", f"{world.target_speed_mps:g}"]
+        words += ["--target-speed", repr(world.target_speed_mps)]
     if world.checkpoint is not None:
         words += ["--checkpoint", str(world.checkpoint)]
     words += [
         "--frames", str(settings.frames), "--episode-ticks", str(settings.episode_ticks),
         "--keep-every", str(settings.keep_every), "--observations", ",".join(world.observations),
-        "--max-speed", f"{settings.max_speed_mps:g}", "--push-every", f"{push_every:g}",
-        "--push-steer", f"{push_steer:g}", "--seed", str(settings.seed), "--out", str(folder),
+        "--max-speed", repr(settings.max_speed_mps), "--push-every", repr(push_every),
+        "--push-steer", repr(push_steer), "--seed", str(settings.seed), "--out", str(folder),
     ]  # fmt: skip
     return shlex.join(words)

@@ -187,9 +187,9 @@ def _shared_words(settings: FitSettings) -> tuple[str, ...]:
     """Every value written out, so that the command means the same when presets change."""
     config = settings.training
     return (
-        "--width", f"{settings.width:g}", "--steps", str(config.steps), "--batch-size", str(config.batch_size),
-        "--lr", f"{config.learning_rate:g}", "--schedule", config.schedule,
-        "--weight-decay", f"{config.weight_decay:g}", "--validate-every", str(config.validate_every),
+        "--width", repr(settings.width), "--steps", str(config.steps), "--batch-size", str(config.batch_size),
+        "--lr", repr(config.learning_rate), "--schedule", config.schedule,
+        "--weight-decay", repr(config.weight_decay), "--validate-every", str(config.validate_every),
         "--seed", str(config.seed), "--out", str(settings.out),
     )  # fmt: skip
 
