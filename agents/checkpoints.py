@@ -19,6 +19,15 @@ from sim2real_bench.agents.networks import WaypointNetwork
 from sim2real_bench.errors import CheckpointError, ConfigurationError
 
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
+SHIPPED_NAMES = (
+    "stk-ppo",
+    "stk-direct",
+    "stk-proxy-map",
+    "stk-proxy-camera",
+    "stk-carla-task-distillation-map",
+    "stk-carla-task-distillation-camera",
+)
+"""The checkpoints that come with the package, in the order they are made from each other."""
 FORMAT = 1
 WAYPOINTS_KIND = "waypoints"
 PPO_KIND = "ppo"

@@ -106,7 +106,10 @@ def drive(env: Any, settings: ControllerSettings, seed: int, ticks: int, noise_m
     agent = _NoisyReference(settings, noise_m)
     observation, info = env.reset(seed=seed)
     agent.reset(seed)
-    path, positions, steering, speeds = [], [], [], []
+    path: list[Float] = []
+    positions: list[Float] = []
+    steering: list[float] = []
+    speeds: list[float] = []
     terminated = truncated = False
     while len(steering) < ticks and not (terminated or truncated):
         pose = info["ego_pose"]
@@ -173,7 +176,7 @@ def candidate(index: int, rng: np.random.Generator) -> ControllerSettings:
             kd=round(float(rng.uniform(0.0, 0.12)), 4),
             window=WINDOWS[index],
         ),
-        speed=PidGains(kp=logarithmic(0.4, 1.5), ki=logarithmic(2.0, 12.0), kd=0.0, window=20),
+        speed=PidGains(kp=logarithmic(0.4, 1.5), ki=logarithmic(2.0, 12.0), kd=0.0, window=5),
     )
 
 

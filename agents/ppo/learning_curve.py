@@ -20,7 +20,7 @@ class CurveRow:
         reward: sum per episode.
         distance_m: driven per episode.
         episode_steps: length of an episode.
-        failed: share of episodes that ended off the track or stuck.
+        failed: share of episodes that ended off the track, stuck, or the wrong way.
         off_road: share of steps outside the road.
         off_centre_m: mean distance from the drive line.
         steer_change: mean change of the steering command per step.

@@ -15,7 +15,7 @@ class RewardWeights:
         off_centre_scale_m: metres.
         steer_change: for a change of the steering command by 1 within one step.
         off_road: for a step outside the road.
-        failed: once, when the episode ends off the track or stuck.
+        failed: once, when the episode ends off the track, stuck, or the wrong way.
     """
 
     progress: float = 1.0
@@ -35,7 +35,7 @@ class Transition:
         lateral_m: distance from the drive line after the step.
         off_road: whether the kart is outside the road.
         steer_change: difference to the steering command before, up to 2.
-        failed: whether the episode ended off the track or stuck.
+        failed: whether the episode ended off the track, stuck, or the wrong way.
     """
 
     progress_m: float

@@ -45,12 +45,13 @@ def build_model(settings: PpoSettings, env: KartVectorEnv, log_folder: Path | No
     def falling(remaining: float) -> float:
         return settings.learning_rate * max(remaining, 0.1)
 
+    rollout = max(1, min(settings.rollout_steps, settings.total_steps) // settings.workers)
     model = PPO(
         "MultiInputPolicy",
         env,
         learning_rate=falling,
-        n_steps=max(1, settings.rollout_steps // settings.workers),
-        batch_size=settings.batch_size,
+        n_steps=rollout,
+        batch_size=min(settings.batch_size, rollout * settings.workers),
         n_epochs=settings.epochs,
         gamma=settings.discount,
         gae_lambda=settings.gae_lambda,

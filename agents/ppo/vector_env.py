@@ -27,6 +27,8 @@ from sim2real_bench.errors import SimulatorError
 
 _LOG = logging.getLogger(__name__)
 _FAILURES_ALLOWED = 20
+# The map view does not show which way the track goes: a kart that turned round cannot know, and learns nothing more.
+_WRONG_WAY_LIMIT_M = 10.0
 Encoded = dict[str, npt.NDArray[Any]]
 
 
@@ -63,6 +65,7 @@ class Lane:
         self._cap, self._weights = speed_cap_mps, weights
         self._observation: Observation = {}
         self._steer = self._steer_change = 0.0
+        self._progress = self._furthest = 0.0
         self._sums: dict[str, float] = {}
 
     def reset(self) -> Encoded:
@@ -72,6 +75,7 @@ class Lane:
             seed=int(self._rng.integers(2**31)), options={"track": track.name, "reverse": track.reverse}
         )
         self._steer = self._steer_change = 0.0
+        self._progress = self._furthest = 0.0
         self._sums = {"r": 0.0, "l": 0.0, "distance_m": 0.0, "off_centre_m": 0.0, "steer_change": 0.0, "off_road": 0.0}
         return self.encoded()
 
@@ -90,6 +94,9 @@ class Lane:
     def finish(self) -> tuple[float, bool, bool, dict[str, Any]]:
         """Reward, terminated, truncated and info; ``info["episode"]`` at an episode's end."""
         self._observation, _, terminated, truncated, info = self.env.finish_step()
+        self._progress += info["progress_m"]
+        self._furthest = max(self._furthest, self._progress)
+        terminated = terminated or self._furthest - self._progress > _WRONG_WAY_LIMIT_M
         transition = Transition(info["progress_m"], info["lateral_m"], info["off_road"], self._steer_change, terminated)
         terms = reward_terms(transition, self._cap, self._weights)
         reward = sum(terms.values())

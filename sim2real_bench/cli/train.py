@@ -22,15 +22,15 @@ def command(
     source: Annotated[str, typer.Option(help="Source simulator: stk (PPO in SuperTuxKart).")] = "stk",
     preset: Annotated[str, typer.Option(help="quick, standard or paper: steps and workers.")] = "quick",
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Environment steps of 0.1 s, all karts together [default: the preset's].")
+        int | None, typer.Option(min=1, help="Environment steps of 0.1 s, all karts together (default: the preset's).")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Engine processes, about 100 MB each [default: the preset's].")
+        int | None, typer.Option(min=1, help="Engine processes, about 100 MB each (default: the preset's).")
     ] = None,
     speed_cap: Annotated[float, typer.Option(min=1.0, help="No throttle above this speed, m/s.")] = 12.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for checkpoint, learning curve and scores [default: runs/train-stk].")
+        Path | None, typer.Option(help="Folder for checkpoint, learning curve and scores (default: runs/train-stk).")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the state in --out where there is one.")] = True,
     tensorboard: Annotated[bool, typer.Option(help="Also write TensorBoard events below --out.")] = False,
@@ -53,6 +53,7 @@ def command(
     if show_config:
         _show_config(total, count, seed, speed_cap, folder)
         return
+    _use_one_thread()
     if not evaluate_only:
         settings = _settings(total, count, seed, speed_cap)
         line = (
@@ -61,6 +62,13 @@ def command(
         )
         _train(settings, folder, line, resume, tensorboard)
     _score(folder, score_seconds, seed)
+
+
+def _use_one_thread() -> None:
+    """The network is small: threads would only fight the engines for the cores."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _settings(total: int, workers: int, seed: int, speed_cap: float) -> "PpoSettings":
