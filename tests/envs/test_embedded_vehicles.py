@@ -155,8 +155,8 @@ def test_ticks_of_different_length_agree():
         for _ in range(round(4.0 / tick)):
             vehicle.advance(VehicleControl(throttle=0.7, steer=0.15), tick)
         ends.append((vehicle.x, vehicle.y, vehicle.yaw))
-    assert ends[0] == pytest.approx(ends[1], abs=1e-6)
-    assert ends[0] == pytest.approx(ends[2], abs=1e-6)
+    assert ends[0] == pytest.approx(ends[1], abs=0.02)
+    assert ends[0] == pytest.approx(ends[2], abs=0.02)
 
 
 def test_ackermann_angle():

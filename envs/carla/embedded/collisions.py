@@ -16,24 +16,20 @@ SCRAPE_FRICTION = 0.35
 
 
 class Box:
-    """An oriented rectangle: centre and half sizes in metres, yaw in radians."""
+    """An oriented rectangle: centre, half sizes and outer radius in metres, yaw in radians."""
 
-    __slots__ = ("cosine", "half_length", "half_width", "sine", "x", "y")
+    __slots__ = ("cosine", "half_length", "half_width", "radius", "sine", "x", "y")
 
     def __init__(self, x: float, y: float, yaw: float, half_length: float, half_width: float) -> None:
         self.x, self.y = x, y
         self.cosine, self.sine = math.cos(yaw), math.sin(yaw)
         self.half_length, self.half_width = half_length, half_width
+        self.radius = math.hypot(half_length, half_width)
 
     @classmethod
     def around(cls, vehicle: VehicleDynamics) -> "Box":
         """The footprint of a vehicle."""
         return cls(vehicle.x, vehicle.y, vehicle.yaw, vehicle.model.half_length, vehicle.model.half_width)
-
-    @property
-    def radius(self) -> float:
-        """Radius of the circle around the box, metres."""
-        return math.hypot(self.half_length, self.half_width)
 
     def reach(self, axis_x: float, axis_y: float) -> float:
         """Half of the box's extent along a unit axis."""
@@ -79,6 +75,8 @@ class Contact:
 def contact_between(first: Box, second: Box) -> Contact | None:
     """The contact of two boxes by the separating axis theorem, or None when a gap lies between them."""
     dx, dy = first.x - second.x, first.y - second.y
+    if dx * dx + dy * dy >= (first.radius + second.radius) ** 2:
+        return None
     best_depth, best_x, best_y = math.inf, 0.0, 0.0
     for box in (first, second):
         for axis_x, axis_y in ((box.cosine, box.sine), (-box.sine, box.cosine)):

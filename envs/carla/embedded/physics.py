@@ -126,14 +126,16 @@ def _resolve_static(
     touched = False
     for vehicle in movers:
         dynamics = vehicle.dynamics
+        box = Box.around(dynamics)
         for index in near[vehicle.actor_id]:
             if dynamics.z >= field.heights[index]:
                 continue
-            contact = contact_between(Box.around(dynamics), field.box(index))
+            contact = contact_between(box, field.box(index))
             if contact is None:
                 continue
             touched = True
             x, y = bounce(dynamics, None, contact)
+            box = Box.around(dynamics)
             if x or y:
                 impulses.add(vehicle, index, x, y)
     return touched

@@ -1,4 +1,4 @@
-"""The towns of the server: built once each, with their obstacles and, once a camera needs it, their renderer."""
+"""The towns of the server: built once each, with their obstacles and, while a camera needs it, their renderer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,11 @@ class Scenery:
 
     @property
     def renderer(self) -> Renderer:
-        """The renderer, made at the first call: a client without cameras needs no OpenGL."""
+        """The renderer, made at the first call.
+
+        Raises:
+            MissingDependencyError: there is no OpenGL; driving without cameras works.
+        """
         if self._renderer is None:
             self._renderer = self._make_renderer(self.town)
         return self._renderer
@@ -46,7 +50,11 @@ class Scenery:
 
 
 class SceneryLibrary:
-    """All towns by name; each is built at its first use and kept, so that reloading costs neither time nor memory."""
+    """All towns by name; each is built at its first use and kept, so that reloading costs neither time nor memory.
+
+    A process holds one renderer at most (OpenGL contexts of one thread get into each other's way), so the one of a town
+    that is left is closed.
+    """
 
     def __init__(
         self,
@@ -77,6 +85,9 @@ class SceneryLibrary:
             obstacles = town.obstacles
             field = StaticField(obstacles.boxes, obstacles.heights, obstacles.tags)
             self._built[name] = Scenery(town, field, self._make_renderer)
+        for other, scenery in self._built.items():
+            if other != name:
+                scenery.close()
         return self._built[name]
 
     def close(self) -> None:

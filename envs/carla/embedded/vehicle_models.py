@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 Colour = tuple[int, int, int]
 
@@ -45,17 +46,17 @@ class VehicleModel:
     base_type: str = "car"
     colours: tuple[Colour, ...] = _COMMON_COLOURS
 
-    @property
+    @cached_property
     def front_axle(self) -> float:
         """Distance of the front axle before the centre of mass, metres."""
         return self.wheelbase * self.front_share
 
-    @property
+    @cached_property
     def rear_axle(self) -> float:
         """Distance of the rear axle behind the centre of mass, metres."""
         return self.wheelbase * (1.0 - self.front_share)
 
-    @property
+    @cached_property
     def yaw_inertia(self) -> float:
         """Moment of inertia about z of a uniform box, kg m²."""
         return self.mass / 3.0 * (self.half_length**2 + self.half_width**2)

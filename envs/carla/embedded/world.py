@@ -19,7 +19,7 @@ from sim2real_bench.envs.carla.embedded.streams import WORLD_STREAM, StreamHub
 from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl, VehicleDynamics
 from sim2real_bench.envs.carla.weather import Weather
-from sim2real_bench.errors import SimulatorError
+from sim2real_bench.errors import Sim2RealError, SimulatorError
 
 _log = logging.getLogger(__name__)
 
@@ -69,9 +69,17 @@ class World:
         if reset_settings:
             self.apply_settings(wire.EpisodeSettings())
         self.set_weather(Weather())
+        self._warm_up()
         self.spectator = Actor(self._next_id(), wire.Description(0, "spectator"), SPECTATOR_POSE)
         self.actors[self.spectator.actor_id] = self.spectator
         _log.info("episode %d in %s", self.episode, self.scenery.town.name)
+
+    def _warm_up(self) -> None:
+        """Make the renderer now: a client waits longer for a map than for a camera."""
+        try:
+            self._prepare_renderer()
+        except Sim2RealError as error:
+            _log.warning("no cameras: %s", error)
 
     def apply_settings(self, settings: wire.EpisodeSettings) -> None:
         """Change the settings; an asynchronous world starts to run by itself at once."""
