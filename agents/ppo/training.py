@@ -78,9 +78,10 @@ def driver_of(model: PPO) -> DriverNetwork:
     return driver.eval()
 
 
-def save_driver(path: Path, driver: DriverNetwork, settings: PpoSettings, command: str, row: CurveRow | None) -> None:
-    """Write a driver as a checkpoint of kind ``ppo``."""
-    metrics = {} if row is None else {name: round(value, 4) for name, value in asdict(row).items()}
+def save_driver(path: Path, model: PPO, settings: PpoSettings, command: str, row: CurveRow | None) -> None:
+    """Write a model's driver as a checkpoint of kind ``ppo``; ``row`` is absent before the first episode ended."""
+    measured = {} if row is None else {name: round(value, 4) for name, value in asdict(row).items()}
+    metrics = measured | {"steps": model.num_timesteps}
     weights = ", ".join(f"{name} {value:g}" for name, value in asdict(settings.reward).items())
     card = CheckpointCard(
         kind=PPO_KIND,
@@ -91,7 +92,7 @@ def save_driver(path: Path, driver: DriverNetwork, settings: PpoSettings, comman
         architecture={"network": "DriverNetwork", "speed_cap_mps": settings.speed_cap_mps},
         notes=f"PPO, {settings.workers} karts, discount {settings.discount:g}, reward weights: {weights}",
     )
-    save_tensors(path, driver.state_dict(), card)
+    save_tensors(path, driver_of(model).state_dict(), card)
 
 
 class _Recorder(BaseCallback):
@@ -141,7 +142,7 @@ class _Run:
         state = TrainingState.of(model, self.wall_time_s, tuple(self.rows), _fingerprint(self.settings))
         write_state(self.out / STATE_NAME, state)
         row = self.rows[-1] if self.rows else None
-        save_driver(self.out / AGENT_NAME, driver_of(model), self.settings, self.command, row)
+        save_driver(self.out / AGENT_NAME, model, self.settings, self.command, row)
         write_curve(self.out / CURVE_NAME, self.rows)
 
     def _row(self, model: PPO) -> CurveRow | None:

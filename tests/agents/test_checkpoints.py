@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from sim2real_bench.agents.checkpoints import (
+    PPO_KIND,
+    SHIPPED_FOLDER,
+    SHIPPED_NAMES,
     CheckpointCard,
     card_path,
     checkpoint_hash,
@@ -145,3 +148,18 @@ def test_tensors_of_another_kind(tmp_path):
 def test_unknown_shipped_checkpoint():
     with pytest.raises(CheckpointError, match="no shipped checkpoint 'nonsense'"):
         shipped_checkpoint("nonsense")
+
+
+def test_shipped_checkpoints_load_and_are_small():
+    from sim2real_bench.agents.ppo import load_ppo_agent
+
+    weights = sorted(SHIPPED_FOLDER.glob("*.safetensors"))
+    for path in weights:
+        assert path.stem in SHIPPED_NAMES
+        found = read_card(path)
+        assert found.command.startswith("sim2real-bench ")
+        if found.kind == PPO_KIND:
+            load_ppo_agent(path)
+        else:
+            load_checkpoint(path)
+    assert sum(path.stat().st_size for path in weights) <= 15_000_000
