@@ -168,6 +168,6 @@ class CameraReader:
         self._bind(_UNIFORM_BUFFER, 0)
         matrices = self._floats.astype(np.float64)
         view, projection = matrices[:16].reshape(4, 4), matrices[16:].reshape(4, 4)
-        if not np.allclose(view[:3, :3] @ view[:3, :3].T, np.eye(3), atol=1e-3) or projection[0, 0] <= 0:
+        if abs(view[0, :3] @ view[0, :3] - 1.0) > 1e-3 or view[3, 3] != 1.0 or projection[0, 0] <= 0:
             raise SimulatorError("the engine's uniform buffer holds no camera: install PySuperTuxKart2==0.7.4")
         return CameraView.from_matrices(view, projection, width, height)

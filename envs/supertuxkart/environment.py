@@ -31,6 +31,7 @@ StepResult = tuple[Observation, float, bool, bool, dict[str, Any]]
 MAX_OPPONENTS = 7
 OFF_TRACK_LIMIT_S = 5.0
 STUCK_LIMIT_S = 10.0
+RESET_TIMEOUT_S = 120.0  # loading a track takes seconds on a busy machine
 _STUCK_MPS = 0.5
 _STEP_S = 0.1
 _START_LATERAL = 0.4  # of half the road's width, to either side
@@ -208,15 +209,16 @@ class SuperTuxKartEnv(gymnasium.Env[Any, Any]):
             camera=self._camera,
             camera_every=self._camera_every,
             data_path=str(assets.path),
-            hang_limit_s=int(2 * self._step_timeout_s) + 60,
+            hang_limit_s=int(2 * max(self._step_timeout_s, RESET_TIMEOUT_S)),
         )
         return WorkerProcess(settings, assets, self._step_timeout_s)
 
     def _exchange(self, packet: bytes) -> None:
         if self._worker is None:
             self._worker = self._start_worker()
+        limit = max(self._step_timeout_s, RESET_TIMEOUT_S)
         self._guarded(lambda worker: worker.send(packet))
-        self._guarded(lambda worker: worker.receive())
+        self._guarded(lambda worker: worker.receive(limit))
 
     def _guarded(self, talk: Callable[[WorkerProcess], None]) -> None:
         if self._worker is None:

@@ -71,7 +71,6 @@ class WorkerProcess:
         except SimulatorError:
             self.close()
             raise
-        self._channel.settimeout(step_timeout_s)
 
     def _start(self, settings: WorkerSettings, assets: Assets, channel: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "sim2real_bench.envs.supertuxkart.worker"]
@@ -102,15 +101,20 @@ class WorkerProcess:
         except OSError as error:
             raise self._lost() from error
 
-    def receive(self) -> None:
+    def receive(self, timeout_s: float | None = None) -> None:
         """Wait for the answer to the request.
+
+        Args:
+            timeout_s: time limit in place of the usual one of a step.
 
         Raises:
             ConnectionLostError: the worker ended instead of answering.
             StepTimeoutError: no answer within the time limit; the worker has been ended.
             SimulatorError: the worker reports a failure.
         """
-        self._answer(StepTimeoutError, f"SuperTuxKart did not answer within {self._timeout_s} s")
+        limit = self._timeout_s if timeout_s is None else timeout_s
+        self._channel.settimeout(limit)
+        self._answer(StepTimeoutError, f"SuperTuxKart did not answer within {limit} s")
 
     def _answer(self, timeout_error: type[SimulatorError], timeout_message: str) -> str:
         try:
