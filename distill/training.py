@@ -199,7 +199,8 @@ def train(
         if not math.isfinite(value):
             raise DataError(f"the loss became {value} at step {step + 1}; train again with a smaller --lr")
         running = value if running is None else 0.98 * running + 0.02 * value
-        progress(step + 1, config.steps, f"loss {running:.3f}, held out {state.best_loss:.3f}")
+        best = f", best held out {state.best_loss:.3f}" if state.best else ""
+        progress(step + 1, config.steps, f"loss {running:.3f}{best}")
         if (step + 1) % config.validate_every == 0 or step + 1 == config.steps:
             held_out = mean_loss(network, examples, judged, config.batch_size)
             state = state.after(step + 1, running, held_out, network)
