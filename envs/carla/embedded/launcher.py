@@ -64,6 +64,10 @@ class EmbeddedServerProcess:
         """The process runs."""
         return self._process.poll() is None
 
+    def exit_status(self) -> int | None:
+        """How the process ended (negative: the signal that killed it); None while it runs."""
+        return self._process.poll()
+
     def log_tail(self) -> str:
         """The end of what the server logged; "" after ``close``."""
         if self._log_file.closed:

@@ -4,8 +4,9 @@ import asyncio
 import ipaddress
 import logging
 import signal
+import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import psutil
@@ -22,7 +23,6 @@ PARENT_POLL_S = 0.5
 MIN_PAUSE_S = 0.002
 FAILURE_PAUSE_S = 1.0
 _BACKLOG = 64
-_Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def run(
@@ -49,10 +49,11 @@ def run(
         raise ConfigurationError(f"port {port} is out of range; choose 0 (any free port) or 1 to 65534")
     _warn_if_public(host)
     library = library or SceneryLibrary()
-    try:
-        asyncio.run(_serve(host, port, town, parent, library))
-    finally:
-        library.close()
+    with _bind(host, port) as rpc_socket, _bind(host, port + 1 if port else 0) as stream_socket:
+        try:
+            asyncio.run(_serve(rpc_socket, stream_socket, town, parent, library))
+        finally:
+            library.close()
 
 
 def _warn_if_public(host: str) -> None:
@@ -64,7 +65,9 @@ def _warn_if_public(host: str) -> None:
         _log.warning("binding %s: anybody who reaches this address controls the server, it knows no passwords", host)
 
 
-async def _serve(host: str, port: int, town: str, parent: int | None, library: SceneryLibrary) -> None:
+async def _serve(
+    rpc_socket: socket.socket, stream_socket: socket.socket, town: str, parent: int | None, library: SceneryLibrary
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,15 +75,16 @@ async def _serve(host: str, port: int, town: str, parent: int | None, library: S
     hub = StreamHub()
     world = World(library, hub, town)
     service = RpcService(world)
-    rpc_server = await _listen(service.serve, host, port)
-    stream_server = await _listen(hub.serve, host, port + 1 if port else 0)
-    hub.port = _port_of(stream_server)
+    hub.port = stream_socket.getsockname()[1]
     world.tick()  # clients need a frame above zero
+    rpc_server = await asyncio.start_server(service.serve, sock=rpc_socket, backlog=_BACKLOG)
+    stream_server = await asyncio.start_server(hub.serve, sock=stream_socket, backlog=_BACKLOG)
     endings: list[Coroutine[Any, Any, object]] = [stop.wait(), _run_freely(world)]
     if parent is not None:
         endings.append(_watch(parent))
     tasks = [asyncio.create_task(ending) for ending in endings]
-    sys.stdout.write(f"listening on {host}:{_port_of(rpc_server)}\n")
+    host, port = rpc_socket.getsockname()[:2]
+    sys.stdout.write(f"listening on {host}:{port}\n")
     sys.stdout.flush()
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     rpc_server.close()
@@ -91,19 +95,23 @@ async def _serve(host: str, port: int, town: str, parent: int | None, library: S
         task.result()
 
 
-async def _listen(handler: _Handler, host: str, port: int) -> asyncio.Server:
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket bound before the town is built, so that a taken port is told at once."""
     try:
-        return await asyncio.start_server(handler, host, port, backlog=_BACKLOG, reuse_address=True)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
     except OSError as error:
-        reason = error.strerror or str(error)
         raise SimulatorError(
-            f"cannot listen on {host}:{port}: {reason}; choose another port (0 = any free one) or end what uses it"
+            f"cannot listen on {host}:{port}: {error.strerror or error}; "
+            "choose another port (0 = any free one) or end what uses it"
         ) from error
-
-
-def _port_of(server: asyncio.Server) -> int:
-    port: int = server.sockets[0].getsockname()[1]
-    return port
+    return bound
 
 
 async def _run_freely(world: World) -> None:
