@@ -15,7 +15,7 @@ ORDER = ("envs", "agents", "distill", "evaluation")
 GROUND_FLOOR = {"errors", "registry", "presets"}
 SIMULATORS = {
     "carla": "envs/carla",
-    "pystk2": "envs/supertuxkart/worker",
+    "pystk2": "envs/supertuxkart",
     "moderngl": "envs/carla/embedded",
     "vizdoom": "envs/vizdoom",
     "coppeliasim_zmqremoteapi_client": "envs/coppelia",
@@ -89,6 +89,11 @@ def test_front_door_imports_nothing_heavy(statement: str) -> None:
     assert modules_after(statement) & heavy == set()
 
 
+def test_the_gpl_engine_is_never_imported_into_our_process() -> None:
+    loaded = modules_after("import sim2real_bench.envs.supertuxkart.environment, sim2real_bench.agents.ppo.training")
+    assert "gymnasium" in loaded and "pystk2" not in loaded
+
+
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
     import sim2real_bench
 
@@ -120,7 +125,7 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
         archive.extractall(target)
     modules = [name[:-3].replace("/", ".").removesuffix(".__init__") for name in held if name.endswith(".py")]
     # Modules that are programs run when imported, and the engine's worker imports a GPL library on purpose.
-    modules = [m for m in modules if not m.endswith("__main__") and not m.endswith("supertuxkart.worker")]
+    modules = [m for m in modules if not m.endswith(("__main__", "supertuxkart.worker", "supertuxkart.engine"))]
     program = f"import sys; sys.path.insert(0, {str(target)!r})\nfrom importlib import import_module\n"
     program += f"for name in {sorted(modules)!r}: assert import_module(name).__file__.startswith({str(target)!r}), name"
     subprocess.run([sys.executable, "-S", "-c", _with_site_packages(program)], check=True, cwd="/")

@@ -66,7 +66,8 @@ def _library(module: str, distribution: str) -> Callable[[], str]:
 def _opengl() -> str:
     import moderngl
 
-    context = moderngl.create_context(standalone=True, backend="egl", require=330)
+    # The stub wrongly declares every extra argument a dictionary.
+    context = moderngl.create_context(standalone=True, backend="egl", require=330)  # type: ignore[arg-type]
     found = f"{context.info['GL_RENDERER']}, OpenGL {context.version_code / 100:.1f}"
     context.release()
     return found
@@ -90,8 +91,8 @@ def _embedded_frame() -> str:
     from sim2real_bench.envs.carla.environment import CarlaDriveEnv
 
     with CarlaDriveEnv(backend="embedded", observations=("rgb",)) as environment:
-        image = environment.reset(seed=0)[0]["rgb"]
-        return f"{environment.backend_version}: one frame of MiniTown01, mean grey level {image.mean():.0f}"
+        image, version = environment.reset(seed=0)[0]["rgb"], environment.backend_version
+    return f"{version}: one frame of MiniTown01, mean grey level {image.mean():.0f}"
 
 
 def _checkpoints() -> str:

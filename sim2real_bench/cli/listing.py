@@ -1,9 +1,17 @@
 """Verb ``list``: what is registered."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from sim2real_bench.envs.supertuxkart.tracks import Track
+
+
+def _track_names(tracks: "tuple[Track, ...]") -> str:
+    """Each track once; both directions are driven."""
+    return ", ".join(dict.fromkeys(track.name for track in tracks)) + " (both directions)"
 
 
 def _sections() -> dict[str, list[dict[str, str]]]:
@@ -30,8 +38,8 @@ def _sections() -> dict[str, list[dict[str, str]]]:
         "embedded towns": [{"name": name, "what": ""} for name in TOWN_NAMES],
         "weathers": [{"name": name, "what": ""} for name in WEATHERS],
         "tracks": [
-            {"name": "train", "what": ", ".join(TRAIN_TRACKS)},
-            {"name": "held-out", "what": ", ".join(HELD_OUT_TRACKS)},
+            {"name": "train", "what": _track_names(TRAIN_TRACKS)},
+            {"name": "held-out", "what": _track_names(HELD_OUT_TRACKS)},
         ],
     }
 
