@@ -13,7 +13,7 @@ from sim2real_bench.envs.carla.weather import Weather
 Colour = tuple[float, float, float]
 Float = npt.NDArray[np.float64]
 
-SUN_LIGHT = 3.9
+SUN_LIGHT = 3.3
 _EXTINCTION = np.array([0.045, 0.105, 0.215])  # per air mass: red passes, blue is scattered away
 _EARTH_RAYLEIGH = 0.0331
 
@@ -95,7 +95,7 @@ def _sky(altitude: float, cover: float, weather: Weather) -> tuple[Float, Float,
     top = _mix(np.array([0.17, 0.33, 0.74]) * (0.6 + 0.4 * blue), (0.45, 0.48, 0.53), cover)
     horizon = _mix((0.58, 0.71, 0.89), (0.61, 0.63, 0.66), cover)
     horizon = _mix(horizon, (0.80, 0.76, 0.70), min(weather.mie_scattering_scale, 1.0) * 0.6)
-    horizon = _mix(horizon, (0.98, 0.55, 0.34), 0.85 * low_sun)
+    horizon = _mix(horizon, (1.15, 0.55, 0.28), 0.9 * low_sun)
     top = _mix(top, (0.20, 0.21, 0.42), 0.6 * low_sun)
     night_top, night_horizon = np.array([0.010, 0.014, 0.032]), np.array([0.030, 0.031, 0.044])
     return top * daylight + night_top, horizon * daylight + night_horizon, daylight

@@ -25,7 +25,8 @@ def create_context() -> Any:
             "install it with: pip install 'sim2real-bench[carla]'"
         ) from error
     try:
-        return moderngl.create_context(standalone=True, backend="egl", require=330)
+        settings: dict[str, Any] = {"standalone": True, "backend": "egl", "require": 330}
+        return moderngl.create_context(**settings)
     except Exception as error:  # glcontext and moderngl raise plain Exception
         raise MissingDependencyError(
             f"no OpenGL 3.3 context could be made through EGL ({error}); on Debian or Ubuntu install it with: "

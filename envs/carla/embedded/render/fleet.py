@@ -25,6 +25,7 @@ INSTANCE_NAMES = ("at", "paint", "stretch")
 _FLOATS = 10
 _CAPACITY = 256  # vehicles of one body in one frame
 _RADIUS_M = 3.5
+_SHADOW_HEIGHT_M = 1.6
 _REACH_M = 140.0
 MASK_AHEAD_M, MASK_HALF_M = 20.0, 26.0
 
@@ -54,11 +55,22 @@ def _moving_row(look: VehicleLook) -> tuple[float, ...]:
 def _in_view(rows: Rows, camera: Camera, planes: npt.NDArray[np.float64], reach_m: float) -> Rows:
     if not len(rows):
         return rows
-    points = rows[:, :3].astype(np.float64) + (0.0, 0.0, 0.8)
+    points = rows[:, :3] + np.array([0.0, 0.0, 0.8])
     inside = (points @ planes[:, :3].T + planes[:, 3] > -_RADIUS_M).all(1)
     apart = np.hypot(*(points[:, :2] - camera.eye[:2]).T)
     shown = np.nonzero(inside & (apart < reach_m))[0]
     return rows[shown[np.argsort(apart[shown], kind="stable")]][:_CAPACITY]
+
+
+def _casts_into_view(
+    rows: Rows, camera: Camera, planes: npt.NDArray[np.float64], sun: tuple[float, float, float]
+) -> npt.NDArray[np.bool_]:
+    """Which vehicles throw a shadow on ground that is seen and near: a circle around car and shadow decides."""
+    throw = np.array([-sun[0], -sun[1]]) * (_SHADOW_HEIGHT_M / max(sun[2], 0.08))
+    middle = np.c_[rows[:, :2] + throw / 2.0, rows[:, 2]].astype(np.float64)
+    radius = _RADIUS_M + float(np.hypot(*throw)) / 2.0
+    seen = (middle @ planes[:, :3].T + planes[:, 3] > -radius).all(1)
+    return np.asarray(seen & (np.hypot(*(middle[:, :2] - camera.eye[:2]).T) < MASK_AHEAD_M + 2 * MASK_HALF_M))
 
 
 class Fleet:
@@ -84,7 +96,12 @@ class Fleet:
         return {name: min(len(rows), _CAPACITY) for name, rows in self._parked.items()}
 
     def write_frame(
-        self, vehicles: Sequence[VehicleLook], camera: Camera, planes: npt.NDArray[np.float64], reach_m: float
+        self,
+        vehicles: Sequence[VehicleLook],
+        camera: Camera,
+        planes: npt.NDArray[np.float64],
+        reach_m: float,
+        sun: tuple[float, float, float],
     ) -> tuple[dict[str, int], dict[str, int], int]:
         """Write the instances in view; number by body, number of shadow casters by body, number of contacts."""
         moving: dict[str, list[tuple[float, ...]]] = {name: [] for name in VEHICLE_BODIES}
@@ -97,7 +114,7 @@ class Fleet:
             visible = _in_view(np.vstack([self._parked[name], rows]), camera, planes, min(reach_m, _REACH_M))
             body.instances.write(visible.tobytes())
             shown[name] = len(visible)
-            near = rows[np.hypot(*(rows[:, :2] - camera.eye[:2]).T) < MASK_AHEAD_M + 2 * MASK_HALF_M][:_CAPACITY]
+            near = rows[_casts_into_view(rows, camera, planes, sun)][:_CAPACITY]
             body.moving.write(near.tobytes())
             casting[name] = len(near)
             size = np.asarray(VEHICLE_BODIES[name], np.float32)

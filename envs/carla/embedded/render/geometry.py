@@ -18,6 +18,8 @@ VERTEX_FORMAT = "3f 3f 2f 4f 2f"
 VERTEX_NAMES = ("position", "normal", "uv_in", "tint_in", "layer_class")
 _CELL_M = 45.0
 _LARGE_M = 60.0
+_FAR_CELL = 9999
+_DETAIL = (CarlaClass.POLES, CarlaClass.FENCES, CarlaClass.TRAFFIC_LIGHT, CarlaClass.TRAFFIC_SIGNS, CarlaClass.DYNAMIC)
 _GROUND = (CarlaClass.ROADS, CarlaClass.SIDEWALKS, CarlaClass.TERRAIN)
 
 
@@ -27,7 +29,9 @@ class StaticMesh:
     def __init__(self, context: Any, vertices: Any, mesh: Mesh, triangles: npt.NDArray[np.uint32]) -> None:
         corners = mesh.vertices[triangles][:, :, :3]
         cell = np.floor(corners.mean(1)[:, :2] / _CELL_M).astype(np.int64)
-        cell[np.ptp(corners[:, :, :2], axis=1).max(1) > _LARGE_M] = 9999  # land and hills: one cell of their own
+        cell[np.ptp(corners[:, :, :2], axis=1).max(1) > _LARGE_M] = (
+            _FAR_CELL  # land and backstop: one cell of their own
+        )
         order = np.lexsort((np.arange(len(triangles)), cell[:, 1], cell[:, 0]))
         triangles, cell, corners = triangles[order], cell[order], corners[order]
         cuts = np.r_[0, np.nonzero((np.diff(cell, axis=0) != 0).any(1))[0] + 1, len(triangles)]
@@ -38,6 +42,7 @@ class StaticMesh:
         low = np.minimum.reduceat(corners.min(1), cuts[:-1])
         high = np.maximum.reduceat(corners.max(1), cuts[:-1])
         self._centres = ((low + high) / 2.0).astype(np.float64)
+        self._last = 1e6 * (cell[cuts[:-1], 0] == _FAR_CELL)  # backdrops come last: near things hide most of them
         self._radii = (np.linalg.norm(high - low, axis=1) / 2.0).astype(np.float64)
 
     def visible(self, camera: Camera, planes: Float, reach_m: float) -> list[tuple[int, int]]:
@@ -45,19 +50,23 @@ class StaticMesh:
         apart = np.hypot(*(self._centres[:, :2] - camera.eye[:2]).T)
         inside = (self._centres @ planes[:, :3].T + planes[:, 3] > -self._radii[:, None]).all(1)
         shown = np.nonzero(inside & (apart - self._radii < reach_m))[0]
-        return [(self._first[k], self._count[k]) for k in shown[np.argsort(apart[shown], kind="stable")].tolist()]
+        return [
+            (self._first[k], self._count[k])
+            for k in shown[np.argsort((apart + self._last)[shown], kind="stable")].tolist()
+        ]
 
 
 def static_meshes(context: Any, meshes: TownMeshes) -> dict[str, StaticMesh]:
-    """The meshes of a town by material: GROUND, BUILDING, GENERAL, LEAF, DECAL."""
+    """The meshes of a town by material: GROUND, BUILDING, GENERAL, LEAF, DECAL; DETAIL is the thin part of GENERAL."""
     solid = meshes.solid
     buffer = context.buffer(solid.vertices.tobytes())
     tags = solid.vertices[solid.triangles[:, 0], 13].astype(np.int64)
-    ground, building = np.isin(tags, _GROUND), tags == CarlaClass.BUILDINGS
+    ground, building, detail = np.isin(tags, _GROUND), tags == CarlaClass.BUILDINGS, np.isin(tags, _DETAIL)
     return {
         "GROUND": StaticMesh(context, buffer, solid, solid.triangles[ground]),
         "BUILDING": StaticMesh(context, buffer, solid, solid.triangles[building]),
-        "GENERAL": StaticMesh(context, buffer, solid, solid.triangles[~ground & ~building]),
+        "GENERAL": StaticMesh(context, buffer, solid, solid.triangles[~ground & ~building & ~detail]),
+        "DETAIL": StaticMesh(context, buffer, solid, solid.triangles[detail]),
         "LEAF": _own_buffer(context, meshes.cutout),
         "DECAL": _own_buffer(context, meshes.decals),
     }
@@ -76,7 +85,9 @@ def sky_dome(columns: int = 48, rows: int = 9) -> tuple[npt.NDArray[np.float32],
         [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation) + sink, u, v], -1
     )
     i = (np.arange(rows)[:, None] * (columns + 1) + np.arange(columns)).ravel()
-    triangles = np.concatenate([np.stack([i, i + 1, i + columns + 2], -1), np.stack([i, i + columns + 2, i + columns + 1], -1)])
+    triangles = np.concatenate(
+        [np.stack([i, i + 1, i + columns + 2], -1), np.stack([i, i + columns + 2, i + columns + 1], -1)]
+    )
     return points.reshape(-1, 5).astype(np.float32), triangles.astype(np.uint32)
 
 

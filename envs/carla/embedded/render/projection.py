@@ -45,7 +45,14 @@ class Camera:
 def _axes(view: CameraView) -> tuple[Float, Float, Float]:
     """Forward, right and up, from CARLA's (Unreal's) rotation, with y negated."""
     pitch, yaw, roll = (math.radians(angle) for angle in (view.pitch_deg, view.yaw_deg, view.roll_deg))
-    cp, sp, cy, sy, cr, sr = math.cos(pitch), math.sin(pitch), math.cos(yaw), math.sin(yaw), math.cos(roll), math.sin(roll)
+    cp, sp, cy, sy, cr, sr = (
+        math.cos(pitch),
+        math.sin(pitch),
+        math.cos(yaw),
+        math.sin(yaw),
+        math.cos(roll),
+        math.sin(roll),
+    )
     forward = np.array([cp * cy, cp * sy, sp])
     right = np.array([cy * sp * sr - sy * cr, sy * sp * sr + cy * cr, -cp * sr])
     up = np.array([-cy * sp * cr - sy * sr, -sy * sp * cr + cy * sr, cp * cr])

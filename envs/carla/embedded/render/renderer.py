@@ -37,10 +37,10 @@ _SAMPLERS = (
     "layers", "shadow_map", "clouds", "lamp_map", "vehicle_mask", "sky", "pass_colour", "pass_class", "pass_depth",
 )  # fmt: skip
 _UNITS = {name: unit for unit, name in enumerate(_SAMPLERS)}
-_MATERIALS = ("GROUND", "BUILDING", "GENERAL", "LEAF", "DECAL")
-_REACH_M = {"LEAF": 200.0, "DECAL": 120.0, "GENERAL": 650.0}
+_OPAQUE = ("BUILDING", "GENERAL", "DETAIL", "GROUND")
+_REACH_M = {"LEAF": 200.0, "DECAL": 120.0, "DETAIL": 110.0}
 _MAX_SIZES = 6  # image sizes whose buffers are kept
-_SHADOW_MIN_SUN = 0.3
+_SHADOW_MIN_SUN = 0.3  # weaker direct light throws no shadow
 
 
 class Renderer:
@@ -72,6 +72,7 @@ class Renderer:
         self._make_screen()
         self._arrays: dict[tuple[str, ...], Any] = {}
         self._sun: tuple[float, float, float] | None = None
+        self._masked = False  # moving vehicles cast shadows in this frame
         self._air: Atmosphere
         self.set_weather(Weather())
 
@@ -86,11 +87,13 @@ class Renderer:
     def _make_textures(self) -> None:
         context, meshes = self._context, self._town.meshes
         layers = texture_layers(meshes.palette)
-        self._layers = context.texture_array((SIDE, SIDE, len(layers)), 4, np.ascontiguousarray(layers[:, ::-1]).tobytes())
+        self._layers = context.texture_array(
+            (SIDE, SIDE, len(layers)), 4, np.ascontiguousarray(layers[:, ::-1]).tobytes()
+        )
         self._clouds = self._texture((SIDE, SIDE), 1, cloud_texture().tobytes(), repeat=True)
         for texture in (self._layers, self._clouds):
             texture.build_mipmaps()
-            texture.filter = (context.LINEAR_MIPMAP_LINEAR, context.LINEAR)
+            texture.filter = (context.LINEAR_MIPMAP_NEAREST, context.LINEAR)
         light = lamp_light(meshes.lamps, meshes.bounds)
         self._lamp_map = self._texture((light.shape[1], light.shape[0]), 4, light.tobytes())
         self._sky = self._texture(SKY_SIZE, 4)
@@ -126,14 +129,22 @@ class Renderer:
         )  # fmt: skip
         self._air = air
         self._bind_textures()
-        if air.sun != self._sun:
+        if self._sunny and air.sun != self._sun:
             self._draw_shadow_map()
             self._sun = air.sun
         self._bake_sky()
 
     @property
     def _weather_defines(self) -> tuple[str, ...]:
-        return (*(("WET",) if self._air.wet > 0.02 else ()), *(("NIGHT",) if self._air.night > 0.02 else ()))
+        """What the programs must do in this weather; left-out parts would not be seen."""
+        air = self._air
+        wanted = (("WET", air.wet > 0.02), ("NIGHT", air.night > 0.02), ("SHADOWS", self._sunny))
+        return tuple(name for name, on in wanted if on)
+
+    @property
+    def _sunny(self) -> bool:
+        """The sun is bright enough for shadows."""
+        return max(self._air.sun_colour) >= _SHADOW_MIN_SUN
 
     def _array(self, key: tuple[str, ...], program: Any, content: list[tuple[Any, ...]], indices: Any = None) -> Any:
         if key not in self._arrays:
@@ -141,10 +152,12 @@ class Renderer:
         return self._arrays[key]
 
     def _material(self, name: str) -> Any:
-        defines = (name, *self._weather_defines)
+        masked = self._masked and name in ("GROUND", "DECAL")
+        material = "GENERAL" if name == "DETAIL" else name
+        defines = (material, *self._weather_defines, *(("MASK",) if masked else ()))
         mesh = self._meshes[name]
         program = self._programs.get("surface.vert", "surface.frag", *defines)
-        return self._array(defines, program, [(mesh.vertices, VERTEX_FORMAT, *VERTEX_NAMES)], mesh.indices)
+        return self._array((name, *defines), program, [(mesh.vertices, VERTEX_FORMAT, *VERTEX_NAMES)], mesh.indices)
 
     def _vehicle(self, body: str, vertex: str, fragment: str, *defines: str, moving: bool = False) -> Any:
         program = self._programs.get(vertex, fragment, *defines)
@@ -157,7 +170,7 @@ class Renderer:
         context.viewport = (0, 0, SHADOW_SIDE, SHADOW_SIDE)
         self._shadow_target.clear()
         context.enable_only(context.DEPTH_TEST)
-        for name in ("BUILDING", "GENERAL", "LEAF"):
+        for name in ("BUILDING", "GENERAL", "DETAIL", "LEAF"):
             mesh = self._meshes[name]
             defines = ("LEAF",) if name == "LEAF" else ()
             program = self._programs.get("shadow.vert", "shadow.frag", *defines)
@@ -193,7 +206,7 @@ class Renderer:
         camera = camera_of(view, self._shift_pixels)
         planes = camera.planes()
         reach = min(600.0, self._air.fog_start_m + 3.6 / self._air.fog_density)
-        shown, casting, contacts = self._fleet.write_frame(vehicles, camera, planes, reach)
+        shown, casting, contacts = self._fleet.write_frame(vehicles, camera, planes, reach, self._air.sun)
         heading = camera.heading
         middle = camera.eye[:2] + np.asarray(heading) * MASK_AHEAD_M
         self._programs.set(
@@ -220,10 +233,11 @@ class Renderer:
             texture.use(unit)
 
     def _draw_mask(self, casting: dict[str, int]) -> None:
+        self._masked = self._sunny and any(casting.values())
+        if not self._masked:
+            return
         self._mask_target.use()
         self._mask_target.clear()
-        if self._air.sun[2] < 0.05 or max(self._air.sun_colour) < _SHADOW_MIN_SUN or not any(casting.values()):
-            return
         self._context.viewport = (0, 0, MASK_SIDE, MASK_SIDE)
         self._context.enable_only(self._context.NOTHING)
         for body, count in casting.items():
@@ -242,7 +256,7 @@ class Renderer:
             if count:
                 array = self._vehicle(body, "surface.vert", "surface.frag", "VEHICLE", *self._weather_defines)
                 array.render(instances=count)
-        for name in _MATERIALS[:3]:
+        for name in _OPAQUE:
             self._draw_static(name, camera, planes, reach)
         context.disable(context.CULL_FACE)
         self._draw_static("LEAF", camera, planes, reach)
@@ -267,7 +281,11 @@ class Renderer:
 
     def _draw_images(self, targets: Targets, frame: int) -> None:
         air, context = self._air, self._context
-        for name, texture in (("pass_colour", targets.colour), ("pass_class", targets.tags), ("pass_depth", targets.depth)):
+        for name, texture in (
+            ("pass_colour", targets.colour),
+            ("pass_class", targets.tags),
+            ("pass_depth", targets.depth),
+        ):
             texture.use(_UNITS[name])
         targets.output.use()
         context.viewport = (0, 0, targets.width, targets.height)

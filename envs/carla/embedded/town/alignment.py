@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sim2real_bench.envs.carla.embedded.town.layouts import Layout, Street
 from sim2real_bench.errors import ConfigurationError
@@ -43,9 +44,9 @@ def align(layout: Layout, street: Street) -> Alignment:
         ConfigurationError: bends so close that their arcs overlap.
     """
     corners = [layout.junctions[street.start], *((b.x, b.y) for b in street.bends), layout.junctions[street.end]]
-    legs = [math.dist(a, b) for a, b in zip(corners, corners[1:], strict=False)]
-    headings = [math.atan2(b[1] - a[1], b[0] - a[0]) for a, b in zip(corners, corners[1:], strict=False)]
-    turns = [math.remainder(after - before, math.tau) for before, after in zip(headings, headings[1:], strict=False)]
+    legs = [math.dist(a, b) for a, b in pairwise(corners)]
+    headings = [math.atan2(b[1] - a[1], b[0] - a[0]) for a, b in pairwise(corners)]
+    turns = [math.remainder(after - before, math.tau) for before, after in pairwise(headings)]
     tangents = [bend.radius_m * math.tan(abs(turn) / 2) for bend, turn in zip(street.bends, turns, strict=True)]
     cut = [JUNCTION_REACH_M, *tangents, JUNCTION_REACH_M]
     pieces: list[Piece] = []

@@ -10,6 +10,7 @@ from sim2real_bench.envs.carla.embedded.town.furniture import build_furniture
 from sim2real_bench.envs.carla.embedded.town.ground import build_ground
 from sim2real_bench.envs.carla.embedded.town.lanes import read_lanes
 from sim2real_bench.envs.carla.embedded.town.layouts import layout_named
+from sim2real_bench.envs.carla.embedded.town.maps import MAPS
 from sim2real_bench.envs.carla.embedded.town.markings import build_markings
 from sim2real_bench.envs.carla.embedded.town.model import Town, TownMeshes
 from sim2real_bench.envs.carla.embedded.town.parking import park_cars
@@ -17,7 +18,6 @@ from sim2real_bench.envs.carla.embedded.town.scene import Scene
 from sim2real_bench.envs.carla.embedded.town.spawning import spawn_points
 from sim2real_bench.envs.carla.embedded.town.style import style_of
 from sim2real_bench.envs.carla.embedded.town.surfaces import ground_plan
-from sim2real_bench.envs.carla.embedded.town.write_maps import MAPS
 
 _BOUNDS_MARGIN_M = 40.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -79,12 +80,12 @@ def draw_design(scene: Scene, kind: str) -> Design:
 
 def _front_wall(scene: Scene, chain: Sequence[Point], design: Design, phase: float) -> None:
     """The street side: whole bays along the chain, ground floor and upper storeys."""
-    lengths = [math.dist(a, b) for a, b in zip(chain, chain[1:], strict=False)]
+    lengths = [math.dist(a, b) for a, b in pairwise(chain)]
     total = sum(lengths)
     bays = max(1, round(total / (_TILE_M[0] * _BAY))) * _BAY
     mesh, tag, u = scene.solid, CarlaClass.BUILDINGS, phase
     z1, z2 = KERB_M + GROUND_FLOOR_M, KERB_M + design.height_m
-    for (a, b), length in zip(zip(chain, chain[1:], strict=False), lengths, strict=True):
+    for (a, b), length in zip(pairwise(chain), lengths, strict=True):
         du = bays * length / total
         for low, high, layer, rows in (
             (0.0, z1, design.ground, 1.0),
@@ -124,7 +125,7 @@ def add_ledge(scene: Scene, a: Point, b: Point, z: float, height: float, depth: 
 def _ledges(scene: Scene, chain: Sequence[Point], design: Design) -> None:
     pale = (0.80, 0.78, 0.74)
     shop = design.ground.startswith("shop")
-    for a, b in zip(chain, chain[1:], strict=False):
+    for a, b in pairwise(chain):
         if shop:
             add_ledge(scene, a, b, KERB_M + GROUND_FLOOR_M - 0.12, 0.2, 0.22, scaled(pale, 0.7))
         elif design.wall.startswith("plaster") and design.storeys:
@@ -200,11 +201,11 @@ def add_corner_house(scene: Scene, chain: Sequence[Point], back: Sequence[Point]
     _front_wall(scene, chain, design, 0.0)
     _ledges(scene, chain, design)
     rest = [chain[-1], *back, chain[0]]
-    for a, b in zip(rest, rest[1:], strict=False):
+    for a, b in pairwise(rest):
         _other_wall(scene, a, b, design, blind=True)
     add_flat_roof(scene, [*chain, *back], KERB_M + design.height_m, design.tint, plant=False)
     outline = [*chain, *back, chain[0]]
-    for a, b in zip(outline, outline[1:], strict=False):
+    for a, b in pairwise(outline):
         add_wall_obstacle(scene, a, b, design.height_m, CarlaClass.BUILDINGS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -96,7 +97,7 @@ def _corner_houses(scene: Scene, front: Front, plot: Plot, closed: list[_Span]) 
             edges.append(span)
         else:
             edges.append(_Span(corner - 4.0, corner + 4.0))
-    following = edges[1:] + [_Span(edges[0].start + front.length, 0.0)]
+    following = [*edges[1:], _Span(edges[0].start + front.length, 0.0)]
     return [_Span(edge.end, after.start) for edge, after in zip(edges, following, strict=True)]
 
 
@@ -182,7 +183,7 @@ def _close_gap(scene: Scene, front: Front, gap: _Span) -> None:
         steps = max(1, math.ceil((end - arc) / 3.0))
         points = [front.at(s, inset) for s in np.linspace(arc, end, steps + 1)]
         pieces = shapely.LineString(points).simplify(0.06).coords
-        for a, b in zip(pieces[:-1], pieces[1:], strict=True):
+        for a, b in pairwise(pieces):
             add_barrier(scene, (a[0], a[1]), (b[0], b[1]), kind, height)
         arc = end
         if gap.end - arc > 6.0 and random.random() < 0.4:

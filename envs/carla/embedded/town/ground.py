@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -39,7 +40,7 @@ def _kerb(scene: Scene, ring: shapely.LinearRing) -> None:
     if road_inside:
         corners = corners[::-1]
     # The kerb's face looks at the road, which now lies on the right of the ring.
-    for a, b in zip(corners[:-1], corners[1:], strict=True):
+    for a, b in pairwise(corners):
         scene.solid.wall(a, b, -0.02, KERB_M, LAYER["slabs"], CarlaClass.SIDEWALKS, (0.62, 0.61, 0.60), (4.0, 4.0))
 
 

@@ -83,10 +83,10 @@ def read_lanes(town_map: Any) -> tuple[Lane, ...]:
     for waypoint in town_map.generate_waypoints(STEP_M / _FINE):
         by_key.setdefault((waypoint.road_id, waypoint.section_id, waypoint.lane_id), []).append(waypoint)
     lanes = []
-    for key, waypoints in sorted(by_key.items()):
-        waypoints.sort(key=lambda waypoint: waypoint.s, reverse=key[2] > 0)
+    for key, fine in sorted(by_key.items()):
+        fine.sort(key=lambda waypoint: waypoint.s, reverse=key[2] > 0)
         # The last of the fine waypoints is near the end of the lane; the coarse ones could miss almost a metre.
-        waypoints = waypoints[:-1:_FINE] + waypoints[-1:]
+        waypoints = [*fine[:-1:_FINE], fine[-1]]
         poses = np.array(
             [(w.transform.location.x, -w.transform.location.y, -w.transform.rotation.yaw) for w in waypoints]
         )

@@ -64,14 +64,8 @@ class Painter:
         self.strip(ends, half_width, colour, DecalKind.LINE)
 
 
-def _simplified(lane: Lane) -> Float:
-    """Every second point: enough for the curves of a town."""
-    keep = np.r_[np.arange(0, len(lane.points) - 1, 2), len(lane.points) - 1]
-    return keep
-
-
 def _lane_lines(painter: Painter, lane: Lane, centre: tuple[DecalKind, Colour]) -> None:
-    keep = _simplified(lane)
+    keep = np.r_[np.arange(0, len(lane.points) - 1, 2), len(lane.points) - 1]  # enough for the curves of a town
     points, right = lane.points[keep], lane.right[keep]
     painter.strip(points, 0.62, (0.06, 0.06, 0.06), DecalKind.STAIN, _STAIN_Z, float(lane.key[0] * 13 % 50))
     if lane.in_junction:

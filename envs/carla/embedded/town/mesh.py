@@ -91,7 +91,7 @@ class MeshBuilder:
         n = _normal(points) if normal is None else normal
         flat, count = self._flat_vertices, len(points)
         first = len(flat) // _FLOATS
-        each = uv if len(uv) == count else uv * count
+        each = uv if len(uv) == count else [uv[0]] * count
         for point, (u, v) in zip(points, each, strict=True):
             flat.extend((point[0], point[1], point[2], n[0], n[1], n[2], u, v, *tint, glow, layer, tag))
         for k in range(1, count - 1):

@@ -71,7 +71,7 @@ def add_gable_roof(scene: Scene, corners: Sequence[Point], z: float, gable_layer
     x = random.choice((-0.36, 0.36)) * width
     mesh.box((*place(x, 0.0), ridge - 0.5), (0.45, 0.32, 0.75), yaw, LAYER["wall_brick"], tag, (0.9, 0.9, 0.9), 5.0)
     if random.random() < 0.4:
-        _dormer(scene, place(random.uniform(-0.15, 0.15) * width, -depth * 0.27), yaw, z + rise * 0.30, rise * 0.28)
+        _dormer(scene, place(random.uniform(-0.15, 0.15) * width, -depth * 0.27), yaw, z + rise * 0.12, rise * 0.36)
 
 
 def _dormer(scene: Scene, at: Point, yaw: float, z: float, half_height: float) -> None:
@@ -81,4 +81,4 @@ def _dormer(scene: Scene, at: Point, yaw: float, z: float, half_height: float) -
     along = (math.cos(yaw) * 0.6, math.sin(yaw) * 0.6)
     a = (at[0] + out[0] - along[0], at[1] + out[1] - along[1])
     b = (at[0] + out[0] + along[0], at[1] + out[1] + along[1])
-    mesh.wall(a, b, z + half_height * 0.7, z + 2 * half_height - 0.12, LAYER["plain"], tag, (0.12, 0.15, 0.18))
+    mesh.wall(a, b, z + half_height * 0.9, z + 2 * half_height - 0.12, LAYER["plain"], tag, (0.12, 0.15, 0.18))

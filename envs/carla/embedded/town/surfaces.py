@@ -13,6 +13,7 @@ from sim2real_bench.envs.carla.embedded.town.lanes import Lane
 PAVEMENT_M = 2.6
 _FRONTAGE_EXTENSION_M = 4.0
 _CORNER_RADIUS_M = 3.0
+_BEHIND_FRONTAGE_M = 0.3  # pavement reaches under the fronts of the houses
 LAND_MARGIN_M = 330.0
 
 
@@ -68,4 +69,5 @@ def ground_plan(lanes: Sequence[Lane]) -> GroundPlan:
     # orient(): exterior anticlockwise, holes clockwise; the land lies on the left of the reversed rings.
     oriented = orient(paved)
     rings = tuple(shapely.LinearRing(ring.coords[::-1]) for ring in (oriented.exterior, *oriented.interiors))
-    return GroundPlan(driving, road, paved.difference(road), horizon.difference(paved), rings)
+    covered = paved.buffer(_BEHIND_FRONTAGE_M)
+    return GroundPlan(driving, road, covered.difference(road), horizon.difference(covered), rings)

@@ -16,6 +16,7 @@ from typing import Any
 from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES
 from sim2real_bench.envs.carla.embedded.town.alignment import JUNCTION_REACH_M, Alignment, align
 from sim2real_bench.envs.carla.embedded.town.layouts import Layout, Street, layout_named
+from sim2real_bench.envs.carla.embedded.town.maps import MAPS
 from sim2real_bench.errors import MissingDependencyError
 
 LANE_WIDTH_M = 3.5
@@ -31,7 +32,6 @@ YIELD_TYPE = "205"
 _NUMBER = re.compile(r'(?<=")-?\d+\.\d{8,}(?:e-?\d+)?(?=")|(?<=")-?\d(?:\.\d+)?e-?\d+(?=")')
 _SPIRAL = re.compile(r'<spiral curvStart="([^"]+)" curvEnd="([^"]+)"\s*/>')
 
-MAPS = Path(__file__).parent / "maps"
 _log = logging.getLogger(__name__)
 
 
@@ -134,7 +134,8 @@ def _add_crosswalk(xodr: Any, arm: _Arm, object_id: int) -> None:
 def _add_signal(xodr: Any, arm: _Arm, signal_id: int, kind: str) -> None:
     lateral = -(LANE_WIDTH_M + 0.7) if arm.at_end else LANE_WIDTH_M + 0.7
     signal = xodr.Signal(
-        arm.length_m - 0.3 if arm.at_end else 0.3, lateral, "OpenDRIVE", kind, id=str(signal_id), name=f"signal{signal_id}",
+        arm.length_m - 0.3 if arm.at_end else 0.3, lateral, "OpenDRIVE", kind,
+        id=str(signal_id), name=f"signal{signal_id}",
         dynamic=xodr.Dynamic.yes if kind == TRAFFIC_LIGHT_TYPE else xodr.Dynamic.no,
         orientation=xodr.Orientation.positive if arm.at_end else xodr.Orientation.negative,
         zOffset=3.0, height=1.0, width=0.4,

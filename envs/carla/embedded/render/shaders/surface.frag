@@ -1,7 +1,15 @@
 in vec3 world;
 in vec2 uv;
+#if defined(GROUND) || defined(BUILDING) || defined(DECAL)
+flat in vec4 tint;
+#else
 in vec4 tint;
+#endif
+#if defined(GROUND) || defined(DECAL)
+flat in vec3 ambient;
+#else
 in vec3 ambient;
+#endif
 in vec4 haze;
 in vec4 sun_space;
 flat in vec3 N;
@@ -45,21 +53,26 @@ void main() {
 #endif
 #ifdef WET
 #if defined(GROUND) || defined(DECAL)
-    albedo *= 1.0 - 0.52 * wet;
+    albedo *= 1.0 - 0.62 * wet;
 #elif !defined(LEAF) && !defined(VEHICLE)
     albedo *= 1.0 - wet * 0.18 * (0.35 + 0.65 * max(N.z, 0.0));
 #endif
 #endif
     vec3 light = ambient;
-#if defined(GROUND) || defined(DECAL)
+#if defined(SHADOWS) && !defined(LEAF)
     float shade = texture(shadow_map, sun_space.xyz);
+#else
+    float shade = 1.0;
+#endif
+#if defined(GROUND) || defined(DECAL)
+#ifdef MASK
     shade *= 1.0 - texture(vehicle_mask, (world.xy - mask_box.xy) * mask_box.z * 0.5 + 0.5).r;
+#endif
     light += sun_colour * (max(sun.z, 0.0) * shade);
 #ifdef NIGHT
     light += street_light(world.xy, 0.0, 1.0);
 #endif
 #elif !defined(LEAF)
-    float shade = texture(shadow_map, sun_space.xyz);
     light += sun_colour * (sun_space.w * shade);
 #endif
 #if defined(BUILDING) && defined(NIGHT)
@@ -69,12 +82,13 @@ void main() {
 #if defined(WET) && (defined(GROUND) || defined(DECAL))
     if (tag != 10.0) {
         vec3 v = normalize(world - eye);
-        float pool = smoothstep(0.60 - 0.08 * puddles, 0.70, texture(clouds, world.xy * 0.045).r) * puddles;
-        float f = schlick(1.0 + v.z, 0.03);
-        colour += mix(sky_horizon, sky_top, clamp(-v.z * 2.0, 0.0, 1.0)) * 0.8 * f * wet * (0.30 + 0.45 * pool);
+        float pool = smoothstep(0.56 - 0.10 * puddles, 0.64, texture(clouds, world.xy * 0.045).r) * puddles;
+        float k = 1.0 + v.z, k4 = k * k * k * k;
+        float f = 0.02 + 0.98 * k4 * k4 * k;
+        colour += mix(sky_horizon, sky_top, clamp(-v.z * 2.0, 0.0, 1.0)) * (f * wet * (0.28 + 0.55 * pool) + 0.10 * pool);
         // The mirror image of the sun is drawn out on a wet street.
         vec3 mirror = vec3(v.xy, -v.z);
-        colour += sun_colour * (0.25 * wet * pow(max(dot(mirror, sun), 0.0), 60.0) * shade);
+        colour += sun_colour * (0.5 * wet * pow(max(dot(mirror, sun), 0.0), 40.0) * shade);
 #ifdef NIGHT
         colour += street_light(world.xy, 0.0, 1.0) * f * wet * (0.5 + 1.5 * pool);
 #endif
@@ -106,7 +120,11 @@ void main() {
 #if defined(GENERAL) || defined(VEHICLE)
     if (tint.a > 0.95) colour += tint.rgb * (tag == 7.0 ? 2.2 : night * 2.6);
 #endif
+#if defined(GROUND) || defined(DECAL)
+    colour = mix(colour, fog.rgb, fogged);
+#else
     colour = mix(colour, haze.rgb, fogged);
+#endif
     colour_out = vec4(sqrt(colour * 0.25), alpha);
     class_out = vec4(tag / 255.0, 0.0, 0.0, keep * step(0.45, alpha));
 }

@@ -12,8 +12,16 @@ in vec2 stretch;
 #endif
 out vec3 world;
 out vec2 uv;
+#if defined(GROUND) || defined(BUILDING) || defined(DECAL)
+flat out vec4 tint;
+#else
 out vec4 tint;
+#endif
+#if defined(GROUND) || defined(DECAL)
+flat out vec3 ambient;
+#else
 out vec3 ambient;
+#endif
 out vec4 haze;
 out vec4 sun_space;     // shadow map coordinates, N.L
 flat out vec3 N;
@@ -40,13 +48,20 @@ void main() {
 #endif
     vec3 d = p - eye;
     float distance_m = length(d);
+#if defined(GROUND) || defined(DECAL)
+    haze = vec4(0.0);
+#else
     haze = vec4(fog.rgb + sun_colour * 0.12 * pow(max(dot(d / distance_m, sun), 0.0), 6.0), fog_share(distance_m));
+#endif
     float lit = max(dot(N, sun), 0.0);
     ambient = mix(bounce, mix(sky_horizon, sky_top, 0.55), N.z * 0.5 + 0.5) * occlusion;
     vec4 t = sun_projection * vec4(p + N * 0.12, 1.0);
     sun_space = vec4(t.xyz * 0.5 + 0.5 - vec3(0.0, 0.0, 0.0009), lit);
 #ifdef LEAF
-    lit = (lit * 0.75 + 0.25 * max(dot(-N, sun), 0.0) + 0.10) * texture(shadow_map, sun_space.xyz - vec3(0.0, 0.0, 0.002));
+    lit = lit * 0.75 + 0.25 * max(dot(-N, sun), 0.0) + 0.10;
+#ifdef SHADOWS
+    lit *= texture(shadow_map, sun_space.xyz - vec3(0.0, 0.0, 0.002));
+#endif
     ambient += sun_colour * lit;
 #endif
 #if defined(NIGHT) && !defined(GROUND) && !defined(DECAL) && !defined(BUILDING)

@@ -33,8 +33,7 @@ def _glass(random: Random, height: int, width: int) -> Plane:
         columns = int(width * random.uniform(0.15, 0.28))
         curtain = np.array([0.6, 0.57, 0.5], np.float32) * random.uniform(0.5, 1.0)
         for part in (pane[:, :columns], pane[:, -columns:]):
-            part *= 0.4
-            part += 0.6 * curtain
+            np.copyto(part, 0.4 * part + 0.6 * curtain)
     return pane
 
 
