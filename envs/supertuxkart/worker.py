@@ -9,6 +9,7 @@ import json
 import shutil
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,8 @@ def main() -> None:
     parser.add_argument("--settings", type=WorkerSettings.from_json, required=True, help="JSON of WorkerSettings")
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business; it then closes the socket
+    # A whole process group may be told to end; the home folder is removed on the way out.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     settings = arguments.settings
     signal.alarm(settings.hang_limit_s)
     try:

@@ -217,20 +217,29 @@ def test_a_hanging_worker_is_a_step_timeout_and_is_ended() -> None:
         env.reset(seed=0)
 
 
-def test_the_worker_ends_with_its_parent_and_leaves_nothing(tmp_path) -> None:
+@pytest.mark.parametrize("end", ["parent only", "process group"])
+def test_the_worker_ends_with_its_parent_and_leaves_nothing(tmp_path, end: str) -> None:
     program = (
-        "import os, sys\n"
+        "import signal, sys\n"
         "from sim2real_bench.envs.supertuxkart.environment import SuperTuxKartEnv\n"
         "env = SuperTuxKartEnv(observations=('speed',))\n"
         "env.reset(seed=0)\n"
         "print(env._worker.pid, 'pystk2' in sys.modules, flush=True)\n"
-        "os._exit(1)\n"
+        "signal.pause()\n"
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
-    pid, imported = done.stdout.split()
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as parent:
+        pid, imported = parent.stdout.readline().split()
+        if end == "parent only":
+            parent.kill()
+        else:
+            os.killpg(parent.pid, signal.SIGTERM)
+        parent.wait()
     assert imported == "False"  # the engine's licence stays in the worker program
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while psutil.pid_exists(int(pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not psutil.pid_exists(int(pid))
