@@ -149,7 +149,7 @@ class _Hand:
         self._settings, self._folder = settings, folder
         self._driver = settings.world.driver()
         keys = dict.fromkeys((*settings.world.observations, *self._driver.observations, SPEED))
-        self._environment = open_world(settings.world, tuple(keys))
+        self._environment = open_world(settings.world, tuple(keys), settings.keep_every)
 
     def record(self, index: int) -> tuple[int, int]:
         """Record one episode into the folder, again if the simulator fails; (index, samples)."""

@@ -93,7 +93,7 @@ class World:
     def camera_words(self) -> str:
         """The camera, for the manifest."""
         if self.simulator == "stk":
-            return "the game's own, behind the kart; recorded with every sample"
+            return "on board, fixed to the kart; recorded with every sample"
         return f"fov {FOV_DEG:g}, x +{CAMERA_X_M:g} m, z {CAMERA_Z_M:g} m"
 
     def episode(self, index: int, random: np.random.Generator) -> tuple[dict[str, Any], str, str]:
@@ -106,8 +106,8 @@ class World:
         return {"town": place, "weather": weather}, place, weather
 
 
-def open_world(world: World, observations: tuple[str, ...]) -> Any:
-    """The environment of a world with the given observation keys.
+def open_world(world: World, observations: tuple[str, ...], camera_every: int = 1) -> Any:
+    """The environment of a world with the given observation keys; SuperTuxKart renders every ``camera_every`` ticks.
 
     Raises:
         SimulatorError: it does not start.
@@ -117,10 +117,10 @@ def open_world(world: World, observations: tuple[str, ...]) -> Any:
 
     width, height = world.image_size
     if world.simulator == "stk":
-        # The target's camera does not see its own car; with the default, every mask would have a kart-shaped hole.
         return make(
-            "stk", observations=observations, width=width, height=height, ego_in_labels=False, max_steps=1_000_000
-        )
+            "stk", observations=observations, width=width, height=height, camera_every=camera_every,
+            max_steps=1_000_000,
+        )  # fmt: skip
     return make(
         "carla", backend=world.backend, host=world.host, port=world.port, town=world.places[0],
         observations=observations, width=width, height=height, fov_deg=FOV_DEG, camera_x_m=CAMERA_X_M,

@@ -87,7 +87,7 @@ def settings(**changes: Any) -> CollectSettings:
 @pytest.fixture
 def plane(monkeypatch: pytest.MonkeyPatch) -> Plane:
     made = Plane()
-    monkeypatch.setattr(collecting, "open_world", lambda world, keys: made)
+    monkeypatch.setattr(collecting, "open_world", lambda world, keys, every: made)
     monkeypatch.setattr(World, "driver", lambda self: Straight())
     return made
 
