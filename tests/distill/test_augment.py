@@ -47,7 +47,7 @@ def dot_position(image: torch.Tensor) -> np.ndarray:
 
 def test_mirror_moves_the_dot_and_its_waypoint_alike() -> None:
     point = np.array([0.3, -0.2])
-    image, target = dot_image(point, 160, 384), torch.tensor([[point] * 5], dtype=torch.float32)
+    image, target = dot_image(point, 160, 384), torch.tensor(np.tile(point, (1, 5, 1)), dtype=torch.float32)
     mirrored, moved = mirror(image, target, torch.tensor([0]))
     np.testing.assert_allclose(dot_position(mirrored), moved[0, 0].numpy(), atol=0.02)
     np.testing.assert_allclose(moved[0, 0], [-0.3, -0.2], atol=1e-6)
