@@ -63,13 +63,14 @@ class Renderer:
         self._sample = (supersample - 1) // 2
         self._shift_pixels = (self._sample + 0.5) / supersample - 0.5
         self._context = context = create_context()
-        self._programs = Programs(context)
-        self._programs.bind_units(_UNITS)
-        self._meshes = static_meshes(context, town.meshes)
-        self._fleet = Fleet(context, town.meshes.parked)
+        with context:
+            self._programs = Programs(context)
+            self._programs.bind_units(_UNITS)
+            self._meshes = static_meshes(context, town.meshes)
+            self._fleet = Fleet(context, town.meshes.parked)
+            self._make_textures()
+            self._make_screen()
         self._targets: dict[tuple[int, int], Targets] = {}
-        self._make_textures()
-        self._make_screen()
         self._arrays: dict[tuple[str, ...], Any] = {}
         self._sun: tuple[float, float, float] | None = None
         self._masked = False  # moving vehicles cast shadows in this frame
@@ -118,7 +119,16 @@ class Renderer:
 
     def set_weather(self, weather: Weather) -> None:
         """Change the weather; the shadow map is drawn again only when the sun has moved."""
-        air = atmosphere(weather)
+        with self._current():
+            self._set_atmosphere(atmosphere(weather))
+
+    def _current(self) -> Any:
+        """The context, made current on entry: another one may have been used in this process."""
+        if self._context is None:
+            raise SimulatorError("the renderer is closed; make a new one")
+        return self._context
+
+    def _set_atmosphere(self, air: Atmosphere) -> None:
         x0, y0, x1, y1 = self._town.meshes.bounds
         projection = sun_projection(air.sun, self._town.meshes.bounds)
         self._programs.set(
@@ -200,8 +210,10 @@ class Renderer:
         Raises:
             ConfigurationError: an unknown vehicle body.
         """
-        if self._context is None:
-            raise SimulatorError("the renderer is closed; make a new one")
+        with self._current():
+            return self._frame(view, vehicles, frame)
+
+    def _frame(self, view: CameraView, vehicles: Sequence[VehicleLook], frame: int) -> Images:
         targets = self._targets_for(view.width, view.height)
         camera = camera_of(view, self._shift_pixels)
         planes = camera.planes()
@@ -302,8 +314,9 @@ class Renderer:
         """Give the context back; safe twice."""
         if self._context is None:
             return
-        for targets in self._targets.values():
-            targets.release()
+        with self._context:
+            for targets in self._targets.values():
+                targets.release()
         self._targets.clear()
         self._context.release()
         self._context = None

@@ -5,7 +5,7 @@ VEHICLE_BODIES: dict[str, tuple[float, float]] = {
     "hatchback": (2.02, 0.89),
     "suv": (2.28, 0.95),
     "estate": (2.36, 0.91),
-    "van": (2.58, 0.97),
+    "van": (2.58, 0.94),
 }
 """What ``VehicleLook.body`` and ``ParkedCar.body`` may be."""
 

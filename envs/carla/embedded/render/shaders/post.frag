@@ -54,7 +54,7 @@ void main() {
     float d = texelFetch(pass_depth, block, 0).r;
     float metres = near_far.x * near_far.y / (near_far.y - d * (near_far.y - near_far.x));
     if (int(tag * 255.0 + 0.5) == 11) metres = 1000.0;
-    float i = floor(clamp(metres / 1000.0, 0.0, 1.0) * 16777215.0 + 0.5);
+    float i = min(floor(clamp(metres / 1000.0, 0.0, 1.0) * 16777215.0 + 0.5), 16777215.0);     // floats end at 2^24
     // CARLA: red + 256 green + 65536 blue
     depth_out = vec4(floor(i / 65536.0), mod(floor(i / 256.0), 256.0), mod(i, 256.0), 255.0) / 255.0;
 }
