@@ -76,13 +76,13 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         EvaluateSettings(episodes_per_controller=5, horizon_ticks=600),
-        TrainSettings(total_steps=200_000, workers=2),
+        TrainSettings(total_steps=150_000, workers=8),
         CollectSettings(frames=2_000, episode_ticks=500, keep_every=5),
         TransferSettings(network_width=0.25, steps=1_500, batch_size=32, learning_rate=1e-3),
     ),
     "standard": Preset(
         EvaluateSettings(episodes_per_controller=25, horizon_ticks=2400),
-        TrainSettings(total_steps=1_000_000, workers=2),
+        TrainSettings(total_steps=500_000, workers=8),
         CollectSettings(frames=10_000, episode_ticks=1000, keep_every=5),
         TransferSettings(network_width=0.25, steps=6_000, batch_size=32, learning_rate=1e-3),
     ),

@@ -87,6 +87,8 @@ def command(
     folder = out or Path("runs") / "data" / simulator
     from sim2real_bench.cli.progress import progress_display
 
+    # The driver's network is small and looks at one image: beside a busy simulator, a second thread only waits.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     with progress_display(f"collect {simulator}", settings.frames, "samples") as update:
         manifest = collect(
             settings,
