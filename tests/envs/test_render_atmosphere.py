@@ -18,8 +18,9 @@ def numbers(weather):
     ("name", "low", "high"),
     [
         ("cloudiness", 0, 100), ("precipitation", 0, 100), ("precipitation_deposits", 0, 100), ("wetness", 0, 100),
-        ("sun_azimuth_angle", 0, 360), ("sun_altitude_angle", -90, 90), ("fog_density", 0, 100), ("fog_distance", 0, 50),
-        ("fog_falloff", 0, 5), ("wind_intensity", 0, 100), ("dust_storm", 0, 100), ("scattering_intensity", 0, 2),
+        ("sun_azimuth_angle", 0, 360), ("sun_altitude_angle", -90, 90), ("fog_density", 0, 100),
+        ("fog_distance", 0, 50), ("fog_falloff", 0, 5), ("wind_intensity", 0, 100), ("dust_storm", 0, 100),
+        ("scattering_intensity", 0, 2),
         ("mie_scattering_scale", 0, 1), ("rayleigh_scattering_scale", 0, 0.1),
     ],
 )  # fmt: skip

@@ -66,8 +66,17 @@ def add_gable_roof(scene: Scene, corners: Sequence[Point], z: float, gable_layer
     for side in (-1, 1):
         p, q = place(side * width / 2, side * -depth / 2), place(side * width / 2, side * depth / 2)
         top = place(side * width / 2, 0)
-        uv3 = [(0, 0), (depth / 12, 0), (depth / 24, rise / 12)]
-        mesh.polygon([(*p, z), (*q, z), (*top, ridge)], uv3, gable_layer, tag, tint)
+        # Above the wall the roof is higher than the eaves, since they reach out: the gable fills that wedge too.
+        shoulder = low + _EAVES_M / reach * (ridge - low)
+        outline = [(*p, z), (*q, z), (*q, shoulder), (*top, ridge), (*p, shoulder)]
+        uv5 = [
+            (0, 0),
+            (depth / 12, 0),
+            (depth / 12, (shoulder - z) / 12),
+            (depth / 24, rise / 12),
+            (0, (shoulder - z) / 12),
+        ]
+        mesh.polygon(outline, uv5, gable_layer, tag, tint, normal=(side * cosine, side * sine, 0.0))
     x = random.choice((-0.36, 0.36)) * width
     mesh.box((*place(x, 0.0), ridge - 0.5), (0.45, 0.32, 0.75), yaw, LAYER["wall_brick"], tag, (0.9, 0.9, 0.9), 5.0)
     if random.random() < 0.4:

@@ -82,10 +82,10 @@ void main() {
 #if defined(WET) && (defined(GROUND) || defined(DECAL))
     if (tag != 10.0) {
         vec3 v = normalize(world - eye);
-        float pool = smoothstep(0.56 - 0.10 * puddles, 0.64, texture(clouds, world.xy * 0.045).r) * puddles;
+        float pool = smoothstep(0.60 - 0.10 * puddles, 0.70, texture(clouds, world.xy * 0.045).r) * puddles;
         float k = 1.0 + v.z, k4 = k * k * k * k;
         float f = 0.02 + 0.98 * k4 * k4 * k;
-        colour += mix(sky_horizon, sky_top, clamp(-v.z * 2.0, 0.0, 1.0)) * (f * wet * (0.28 + 0.55 * pool) + 0.10 * pool);
+        colour += mix(sky_horizon, sky_top, clamp(-v.z * 2.0, 0.0, 1.0)) * (f * wet * (0.30 + 0.35 * pool) + 0.045 * pool);
         // The mirror image of the sun is drawn out on a wet street.
         vec3 mirror = vec3(v.xy, -v.z);
         colour += sun_colour * (0.5 * wet * pow(max(dot(mirror, sun), 0.0), 40.0) * shade);
