@@ -16,7 +16,7 @@ Float = npt.NDArray[np.float64]
 
 VERTEX_FORMAT = "3f 3f 2f 4f 2f"
 VERTEX_NAMES = ("position", "normal", "uv_in", "tint_in", "layer_class")
-_CELL_M = 45.0
+_CELL_M = 35.0
 _LARGE_M = 60.0
 _FAR_CELL = 9999
 _DETAIL = (CarlaClass.POLES, CarlaClass.FENCES, CarlaClass.TRAFFIC_LIGHT, CarlaClass.TRAFFIC_SIGNS, CarlaClass.DYNAMIC)
