@@ -42,8 +42,10 @@ class RoadMap:
         """Whether a ``carla.Location`` lies on no lane a car may use (driving, parking or bidirectional)."""
         import carla
 
-        usable = carla.LaneType.Driving | carla.LaneType.Parking | carla.LaneType.Bidirectional
-        return self._map.get_waypoint(location, project_to_road=False, lane_type=usable) is None
+        # One type at a time: asked for several at once, the client looks at the nearest lane of any of them only, and
+        # beside a parking lane that has no width there it misses the driving lane that the place lies on.
+        usable = (carla.LaneType.Driving, carla.LaneType.Parking, carla.LaneType.Bidirectional)
+        return all(self._map.get_waypoint(location, project_to_road=False, lane_type=kind) is None for kind in usable)
 
 
 def finite(waypoint: Any) -> bool:

@@ -84,6 +84,19 @@ def test_the_map_views_road_is_where_carla_has_driving_lanes(town_map: Any, pose
     assert missing < 0.002 * len(agree)
 
 
+def test_no_place_on_a_driving_lane_is_off_road(town_map: Any) -> None:
+    import carla
+
+    road, wrong = RoadMap(town_map), []
+    for waypoint in town_map.generate_waypoints(4.0):
+        place, right = waypoint.transform.location, waypoint.transform.get_right_vector()
+        for offset in (-1.6, 0.0, 1.6):  # of lanes 3.5 m wide, also beside parking lanes that end
+            location = carla.Location(place.x + offset * right.x, place.y + offset * right.y, 0)
+            if road.off_road(location):
+                wrong.append((location.x, location.y))
+    assert wrong == []
+
+
 def test_off_road_follows_the_lanes(town_map: Any) -> None:
     import carla
 
