@@ -108,7 +108,7 @@ def label_masks(data: RolloutDataset) -> PackedMasks:
 
 def _concatenate(data: RolloutDataset, name: str, reduce: _Reduce) -> npt.NDArray[np.uint8]:
     parts = []
-    for index, episode in enumerate(data.episodes((name,))):
+    for index, episode in zip(data.filled, data.episodes((name,)), strict=True):
         value = getattr(episode, name)
         if value is None:
             raise DataError(f"episode {index} of {data.folder} holds no {name}")

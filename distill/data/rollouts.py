@@ -275,9 +275,14 @@ class RolloutDataset:
         return arrays
 
     def episodes(self, names: Sequence[str] = ARRAY_NAMES) -> Iterator[EpisodeArrays]:
-        """All episodes in order, one in memory at a time."""
-        for index in range(len(self.manifest.episodes)):
+        """All episodes with samples, in order, one in memory at a time."""
+        for index in self.filled:
             yield self.episode(index, names)
+
+    @property
+    def filled(self) -> list[int]:
+        """Indices of the episodes with samples; one that ended too soon to have a future has none."""
+        return [entry.index for entry in self.manifest.episodes if entry.frames]
 
     def stack(self, name: str) -> npt.NDArray[Any]:
         """One array of all samples, in memory (10,000 rgb images of 160x384: 1.8 GB).
@@ -287,7 +292,7 @@ class RolloutDataset:
         """
         result: npt.NDArray[Any] | None = None
         start = 0
-        for index, episode in enumerate(self.episodes((name,))):
+        for index, episode in zip(self.filled, self.episodes((name,)), strict=True):
             value = getattr(episode, name)
             path = episode_path(self.folder, index)
             if value is None:

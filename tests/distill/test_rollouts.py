@@ -75,6 +75,20 @@ def test_round_trip_keeps_every_array(tmp_path: Path):
     data.verify()
 
 
+def test_an_episode_without_samples_is_passed_over(tmp_path: Path):
+    writer = RolloutWriter(tmp_path, config(), COMMAND)
+    empty = EpisodeArrays(
+        ego_pose=np.zeros((0, 4, 4)), speed=np.zeros(0, np.float32), waypoints=np.zeros((0, 5, 3), np.float32)
+    )
+    for index, episode in enumerate((arrays(0), empty, arrays(1))):
+        writer.append(index, episode, NOTE)
+    writer.finish(3)
+    data = RolloutDataset(tmp_path)
+    assert (len(data), len(data.cameras()), len(data.stack("rgb"))) == (8, 8, 8)
+    np.testing.assert_array_equal(data.episode_of_sample(), [0] * 4 + [2] * 4)
+    data.verify()
+
+
 def test_packing_the_map_view_loses_nothing():
     view = np.random.default_rng(0).integers(0, 2, (3, 2, 192, 192), dtype=np.uint8) * 255
     np.testing.assert_array_equal(unpack_map_view(pack_map_view(view)) * 255, view)
