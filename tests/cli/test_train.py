@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from sim2real_bench.cli import train
 from sim2real_bench.errors import CheckpointError, ConfigurationError, UnknownNameError
+from sim2real_bench.presets import preset_named
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_show_config_resolves_preset_and_flags(run, tmp_path):
     result = run("--preset", "standard", "--workers", 3, "--seed", 9, "--out", tmp_path, "--show-config")
     assert result.exit_code == 0, result.output
     settings = json.loads(result.output)
-    assert settings["total_steps"] == 1_000_000
+    assert settings["total_steps"] == preset_named("standard").train.total_steps
     assert (settings["workers"], settings["seed"], settings["out"]) == (3, 9, str(tmp_path))
     assert settings["reward"]["progress"] == 1.0
     assert list(tmp_path.iterdir()) == []

@@ -247,7 +247,10 @@ def test_an_interrupted_run_leaves_no_process(tmp_path):
     out, pids = tmp_path / "out", tmp_path / "pids"
     pids.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parent)}
-    process = subprocess.Popen([sys.executable, PROGRAM, out, "2", pids], env=environment, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, PROGRAM, out, "2", pids], env=environment, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )  # fmt: skip
     try:
         log = out / "episodes.jsonl"
         while process.poll() is None and not (log.exists() and log.read_bytes().count(b"\n") >= 5):
