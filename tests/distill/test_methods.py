@@ -30,7 +30,7 @@ EVERYTHING = np.arange(12)
 CAMERA = PinholeCamera.mounted(96, 64, fov_deg=90.0, x_m=2.0, z_m=1.4)
 
 
-def settings(out: Path, steps: int = 80) -> FitSettings:
+def settings(out: Path, steps: int = 160) -> FitSettings:
     training = TrainingConfig(
         steps=steps, batch_size=12, learning_rate=8e-3, schedule="cosine", validate_every=20, validation_share=0.0,
         seed=1,
