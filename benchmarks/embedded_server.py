@@ -11,7 +11,7 @@ import psutil
 
 from sim2real_bench.envs.carla.embedded.launcher import EmbeddedServerProcess
 from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
-from sim2real_bench.envs.carla.embedded.render.view import CameraView, VehicleLook
+from sim2real_bench.envs.carla.embedded.render.view import ActorLook, CameraView
 from sim2real_bench.envs.carla.embedded.town import Town, build_town
 
 TOWN = "MiniTown01"
@@ -91,7 +91,7 @@ def raw_renderer(town: Town, vehicles: int) -> float:
     points = town.spawn_points[::spacing][:vehicles]
     start = points[0]
     forward = np.array([np.cos(np.radians(start.yaw_deg)), np.sin(np.radians(start.yaw_deg))])
-    looks = [VehicleLook(p.x, p.y, 0.0, p.yaw_deg, "sedan", (120, 20, 20), 2.446, 1.064) for p in points[1:]]
+    looks = [ActorLook(p.x, p.y, 0.0, p.yaw_deg, "sedan", (120, 20, 20), 2.446, 1.064) for p in points[1:]]
     frame = 0
 
     def render() -> None:

@@ -240,7 +240,7 @@ def test_batches_answer_per_command(client, world):
     first, second, third = client.apply_batch_sync(commands, False)
     assert not first.error
     assert "collision" in second.error
-    assert "ApplyForce is not supported" in third.error
+    assert "add_actor_force is not supported" in third.error
     world.tick()
     vehicle = world.get_actor(first.actor_id)
     assert vehicle.get_control().throttle == pytest.approx(0.5)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sim2real_bench.envs.carla.embedded.render.view import CameraView, VehicleLook
+from sim2real_bench.envs.carla.embedded.render.view import ActorLook, CameraView
 from sim2real_bench.envs.carla.weather import WEATHERS
 from sim2real_bench.envs.classes import CarlaClass
 from sim2real_bench.errors import ConfigurationError, MissingDependencyError, SimulatorError
@@ -142,7 +142,7 @@ def test_a_vehicle_appears_where_it_is(renderer, town, right):
     spawn = town.spawn_points[0]
     x, y = place(spawn, 9.0, right)
     half_length, half_width = 2.32, 0.92
-    car = VehicleLook(x, y, 0.0, spawn.yaw_deg, "sedan", (200, 30, 30), half_length, half_width)
+    car = ActorLook(x, y, 0.0, spawn.yaw_deg, "sedan", (200, 30, 30), half_length, half_width)
     mask, depth = changed(renderer, view_at(spawn), car)
     rows, columns = np.nonzero(mask)
     rear, front = 9.0 - half_length, 9.0 + half_length
@@ -160,7 +160,7 @@ def test_camera_rotation_is_that_of_carla(renderer, town):
 
     spawn = town.spawn_points[0]
     x, y = place(spawn, 10.0, 0.0)
-    car = VehicleLook(x, y, 0.0, spawn.yaw_deg, "van", (230, 230, 230), 2.5, 0.97)
+    car = ActorLook(x, y, 0.0, spawn.yaw_deg, "van", (230, 230, 230), 2.5, 0.97)
     for pitch, turn, roll in ((-12.0, 9.0, 14.0), (8.0, -14.0, -20.0)):
         yaw = spawn.yaw_deg + turn
         view = view_at(spawn, z=2.0, pitch_deg=pitch, yaw_deg=yaw, roll_deg=roll)
@@ -182,7 +182,7 @@ def test_same_input_gives_the_same_bytes(town):
 
     spawn = town.spawn_points[3]
     x, y = place(spawn, 12.0, 0.0)
-    car = VehicleLook(x, y, 0.0, spawn.yaw_deg, "hatchback", (60, 90, 160), 2.0, 0.9)
+    car = ActorLook(x, y, 0.0, spawn.yaw_deg, "hatchback", (60, 90, 160), 2.0, 0.9)
     shots = []
     for _ in range(2):
         with Renderer(town) as renderer:
@@ -249,7 +249,7 @@ def test_bad_requests_are_refused(town, renderer):
         CameraView(0, 48, 90.0, 0.0, 0.0, 1.0)
     with pytest.raises(ConfigurationError, match="supersample"):
         Renderer(town, 9)
-    zeppelin = VehicleLook(spawn.x, spawn.y, 0.0, 0.0, "zeppelin", (1, 2, 3), 2.0, 1.0)
+    zeppelin = ActorLook(spawn.x, spawn.y, 0.0, 0.0, "zeppelin", (1, 2, 3), 2.0, 1.0)
     with pytest.raises(ConfigurationError, match=r"zeppelin.*sedan"):
         renderer.render(view_at(spawn), [zeppelin], 0)
 

@@ -12,7 +12,7 @@ from sim2real_bench.envs.carla.embedded.geometry import Vector, rotate, rotation
 from sim2real_bench.envs.carla.embedded.messages import SensorType, Stamp, event, image
 from sim2real_bench.envs.carla.embedded.physics import Hit
 from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
-from sim2real_bench.envs.carla.embedded.render.view import CameraView, Images, VehicleLook
+from sim2real_bench.envs.carla.embedded.render.view import ActorLook, CameraView, Images
 from sim2real_bench.envs.carla.embedded.scenery import Scenery
 from sim2real_bench.envs.carla.embedded.vehicles import GRAVITY
 from sim2real_bench.envs.carla.embedded.wire import Description
@@ -107,9 +107,9 @@ def _render(scene: Scene, view: CameraView, members: Sequence[Sensor]) -> Images
     return renderer.render(view, looks, scene.stamp.frame - first.born)
 
 
-def _look(vehicle: Vehicle) -> VehicleLook:
+def _look(vehicle: Vehicle) -> ActorLook:
     pose, model = vehicle.transform, vehicle.dynamics.model
-    return VehicleLook(pose.x, pose.y, pose.z, pose.yaw, model.body, vehicle.paint, model.half_length, model.half_width)
+    return ActorLook(pose.x, pose.y, pose.z, pose.yaw, model.body, vehicle.paint, model.half_length, model.half_width)
 
 
 # -- other sensors ----------------------------------------------------------------------------------------------------

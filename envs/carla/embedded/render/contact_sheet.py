@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
-from sim2real_bench.envs.carla.embedded.render.view import CameraView, Image, Images, VehicleLook
+from sim2real_bench.envs.carla.embedded.render.view import ActorLook, CameraView, Image, Images
 from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, SpawnPoint, Town, build_town
 from sim2real_bench.envs.carla.weather import WEATHERS
 from sim2real_bench.envs.classes import CARLA_PALETTE
@@ -29,11 +29,11 @@ def view_from(spawn: SpawnPoint, width: int = 384, height: int = 160, forward_m:
     return CameraView(width, height, 90.0, x, y, 1.4, yaw_deg=spawn.yaw_deg)
 
 
-def car_ahead(spawn: SpawnPoint, distance_m: float, body: str, colour: tuple[int, int, int]) -> VehicleLook:
+def car_ahead(spawn: SpawnPoint, distance_m: float, body: str, colour: tuple[int, int, int]) -> ActorLook:
     """A car in the same lane, further on."""
     yaw = math.radians(spawn.yaw_deg)
     x, y = spawn.x + distance_m * math.cos(yaw), spawn.y + distance_m * math.sin(yaw)
-    return VehicleLook(x, y, 0.0, spawn.yaw_deg, body, colour, 2.3, 0.92)
+    return ActorLook(x, y, 0.0, spawn.yaw_deg, body, colour, 2.3, 0.92)
 
 
 def classes_in_colour(images: Images) -> Image:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sim2real_bench.envs.carla.embedded.render.geometry import VERTEX_FORMAT, VERTEX_NAMES
 from sim2real_bench.envs.carla.embedded.render.projection import Camera
 from sim2real_bench.envs.carla.embedded.render.vehicle_mesh import instance_row, vehicle_mesh
-from sim2real_bench.envs.carla.embedded.render.view import VehicleLook
+from sim2real_bench.envs.carla.embedded.render.view import ActorLook
 from sim2real_bench.envs.carla.embedded.town.bodies import VEHICLE_BODIES
 from sim2real_bench.envs.carla.embedded.town.model import ParkedCar
 from sim2real_bench.errors import ConfigurationError
@@ -45,7 +45,7 @@ def _parked_row(car: ParkedCar) -> tuple[float, ...]:
     return instance_row(car.x, -car.y, 0.0, yaw, car.body, car.colour, car.half_length, car.half_width)
 
 
-def _moving_row(look: VehicleLook) -> tuple[float, ...]:
+def _moving_row(look: ActorLook) -> tuple[float, ...]:
     if look.body not in VEHICLE_BODIES:
         raise ConfigurationError(f"vehicle body {look.body!r} is unknown; choose one of {', '.join(VEHICLE_BODIES)}")
     yaw = -math.radians(look.yaw_deg)
@@ -97,7 +97,7 @@ class Fleet:
 
     def write_frame(
         self,
-        vehicles: Sequence[VehicleLook],
+        vehicles: Sequence[ActorLook],
         camera: Camera,
         planes: npt.NDArray[np.float64],
         reach_m: float,

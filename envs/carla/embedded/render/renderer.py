@@ -26,7 +26,7 @@ from sim2real_bench.envs.carla.embedded.render.projection import (
     sun_projection,
 )
 from sim2real_bench.envs.carla.embedded.render.targets import Targets
-from sim2real_bench.envs.carla.embedded.render.view import CameraView, Images, VehicleLook
+from sim2real_bench.envs.carla.embedded.render.view import ActorLook, CameraView, Images
 from sim2real_bench.envs.carla.embedded.town.model import Town
 from sim2real_bench.envs.carla.embedded.town.textures import SIDE, cloud_texture, texture_layers
 from sim2real_bench.envs.carla.weather import Weather
@@ -199,7 +199,7 @@ class Renderer:
 
     # Frames ---------------------------------------------------------------------------------------------------------
 
-    def render(self, view: CameraView, vehicles: Sequence[VehicleLook], frame: int) -> Images:
+    def render(self, view: CameraView, vehicles: Sequence[ActorLook], frame: int) -> Images:
         """Draw one frame.
 
         Args:
@@ -213,7 +213,7 @@ class Renderer:
         with self._current():
             return self._frame(view, vehicles, frame)
 
-    def _frame(self, view: CameraView, vehicles: Sequence[VehicleLook], frame: int) -> Images:
+    def _frame(self, view: CameraView, vehicles: Sequence[ActorLook], frame: int) -> Images:
         targets = self._targets_for(view.width, view.height)
         camera = camera_of(view, self._shift_pixels)
         planes = camera.planes()

@@ -43,11 +43,18 @@ class CameraView:
             raise ConfigurationError(f"camera field of view is {self.fov_deg} degrees; choose 1 to 170")
 
 
-@dataclass(frozen=True)
-class VehicleLook:
-    """How a vehicle is drawn: pose on the ground in CARLA's frame, body (``VEHICLE_BODIES``), paint, half size.
+@dataclass(frozen=True, slots=True)
+class ActorLook:
+    """How a moving actor is drawn: pose on the ground in CARLA's frame, body, paint, half size.
 
-    ``x, y`` is the centre of the vehicle's box, ``z`` the ground below its wheels; ``colour`` is RGB 0 to 255.
+    ``x, y`` is the centre of the actor's box, ``z`` the ground below its wheels or feet; angles in degrees as
+    ``carla.Rotation``; ``colour`` is RGB 0 to 255.
+
+    Attributes:
+        body: a name of ``town.bodies``.
+        lights: flags of ``carla.VehicleLightState``.
+        phase: of the gait or the pedals, radians.
+        actor_id: shown by instance segmentation.
     """
 
     x: float
@@ -58,11 +65,16 @@ class VehicleLook:
     colour: tuple[int, int, int]
     half_length: float
     half_width: float
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
+    lights: int = 0
+    phase: float = 0.0
+    actor_id: int = 0
 
 
 @dataclass(frozen=True)
 class Images:
-    """Three images of one camera from one pass: (H, W, 4) uint8 BGRA, row 0 at the top, in CARLA's encoding.
+    """The images of one camera from one pass: (H, W, 4) uint8 BGRA, row 0 at the top, in CARLA's encoding.
 
     Attributes:
         rgb: the picture.

@@ -7,7 +7,7 @@ VEHICLE_BODIES: dict[str, tuple[float, float]] = {
     "estate": (2.36, 0.91),
     "van": (2.58, 0.94),
 }
-"""What ``VehicleLook.body`` and ``ParkedCar.body`` may be."""
+"""What ``ActorLook.body`` and ``ParkedCar.body`` may be."""
 
 PAINTS: tuple[tuple[int, int, int], ...] = (
     (236, 236, 232), (226, 226, 226), (176, 180, 184), (132, 136, 140), (86, 90, 96), (52, 56, 62), (160, 38, 34),

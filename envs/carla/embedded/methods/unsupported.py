@@ -1,5 +1,12 @@
 """Remote methods of the 0.9.16 client that have no counterpart here; they are answered with an error."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply
+from sim2real_bench.envs.carla.embedded.world import RefusedError
+
 # The wrapping of the error follows the wanted result: a value, or nothing.
 UNSUPPORTED_VALUES = (
     "apply_color_texture_to_objects", "get_actor_bone_names", "get_actor_bone_relative_transforms",
@@ -25,3 +32,25 @@ UNSUPPORTED_VOIDS = (
     "show_vehicle_debug_telemetry", "stop_recorder", "stop_replayer", "unload_map_layer", "update_day_night_cycle",
     "update_lights_state", "use_carsim_road",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Unsupported(Method):
+    """A method that answers with an error that names it, whatever its arguments."""
+
+    def invoke(self, arguments: list[Any]) -> Any:
+        """Refuse."""
+        return self.call()
+
+
+def unsupported_methods() -> dict[str, Method]:
+    """What is refused."""
+
+    def refusal(name: str) -> Callable[[], None]:
+        def refuse() -> None:
+            raise RefusedError(f"{name} is not supported by the embedded server; use a full CARLA server for it")
+
+        return refuse
+
+    values: dict[str, Method] = {name: _Unsupported(refusal(name)) for name in UNSUPPORTED_VALUES}
+    return values | {name: _Unsupported(refusal(name), reply=Reply.VOID) for name in UNSUPPORTED_VOIDS}
