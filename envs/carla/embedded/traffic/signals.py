@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sim2real_bench.envs.carla.embedded.records import LightState
+from sim2real_bench.envs.carla.embedded.traffic_signals import LightState
 
 _ORDER = (LightState.GREEN, LightState.YELLOW, LightState.RED)
 NO_JUNCTION = -1
