@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from sim2real_bench.envs.carla.embedded.collisions import StaticField
 from sim2real_bench.envs.carla.embedded.geometry import Transform
@@ -26,10 +28,20 @@ class Scenery:
         """As ``carla.Map.name`` has it."""
         return f"{MAP_FOLDER}/{self.town.name}"
 
+    @cached_property
+    def map(self) -> Any:
+        """The town as a ``carla.Map``."""
+        import carla
+
+        return carla.Map(self.town.name, self.town.xodr)
+
     @property
     def spawn_points(self) -> list[Transform]:
         """The recommended spawn points, in order."""
-        return [Transform(point.x, point.y, point.z, 0.0, point.yaw_deg, 0.0) for point in self.town.spawn_points]
+        return [
+            Transform(point.x, point.y, point.z, point.pitch_deg, point.yaw_deg, 0.0)
+            for point in self.town.spawn_points
+        ]
 
     @property
     def renderer(self) -> Renderer:

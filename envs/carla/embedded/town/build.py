@@ -14,7 +14,9 @@ from sim2real_bench.envs.carla.embedded.town.maps import MAPS
 from sim2real_bench.envs.carla.embedded.town.markings import build_markings
 from sim2real_bench.envs.carla.embedded.town.model import Town, TownMeshes
 from sim2real_bench.envs.carla.embedded.town.parking import park_cars
+from sim2real_bench.envs.carla.embedded.town.relief import FLAT
 from sim2real_bench.envs.carla.embedded.town.scene import Scene
+from sim2real_bench.envs.carla.embedded.town.signals import read_signals
 from sim2real_bench.envs.carla.embedded.town.spawning import spawn_points
 from sim2real_bench.envs.carla.embedded.town.style import style_of
 from sim2real_bench.envs.carla.embedded.town.surfaces import ground_plan
@@ -46,4 +48,5 @@ def build(name: str) -> Town:
         lamps=np.array(scene.lamps, np.float64), parked=tuple(scene.parked),
         bounds=(x0 - margin, y0 - margin, x1 + margin, y1 + margin), palette=scene.style.palette,
     )  # fmt: skip
-    return Town(name, xodr, meshes, scene.obstacles(), spawn_points(scene, lanes))
+    signals = read_signals(town_map, FLAT)
+    return Town(name, xodr, meshes, scene.obstacles(), spawn_points(scene, lanes), signals, FLAT)

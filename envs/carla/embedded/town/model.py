@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sim2real_bench.envs.carla.embedded.town.palette import Palette
+from sim2real_bench.envs.carla.embedded.town.relief import FLAT, Relief
+from sim2real_bench.envs.carla.embedded.town.signals import RoadSignal
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -15,12 +17,14 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SpawnPoint:
-    """A pose on the centre of a driving lane, in CARLA's frame (x, y right, z up, metres; yaw clockwise, degrees)."""
+    """A pose on the centre of a driving lane, in CARLA's frame (x, y right, z up, metres; yaw clockwise, pitch upwards,
+    degrees)."""
 
     x: float
     y: float
     z: float
     yaw_deg: float
+    pitch_deg: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,15 @@ class Obstacles:
 
     Attributes:
         boxes: (N, 5) ``x, y, yaw_rad, half_length, half_width``; yaw is clockwise seen from above.
-        heights: (N,) metres above the ground.
+        heights: (N,) metres from foot to top.
         tags: (N,) ``CarlaClass`` of each box.
+        bases: (N,) height of each foot, 0 on flat ground.
     """
 
     boxes: Float64
     heights: Float64
     tags: npt.NDArray[np.uint8]
+    bases: Float64
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,9 @@ class ParkedCar:
     colour: tuple[int, int, int]
     half_length: float
     half_width: float
+    z: float = 0.0
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -90,10 +99,12 @@ class TownMeshes:
 
 @dataclass(frozen=True)
 class Town:
-    """A town: OpenDRIVE text, obstacles, spawn points (CARLA's frame) and meshes."""
+    """A town: OpenDRIVE text, obstacles, spawn points, signals and relief (CARLA's frame), and meshes."""
 
     name: str
     xodr: str
     meshes: TownMeshes
     obstacles: Obstacles
     spawn_points: tuple[SpawnPoint, ...]
+    signals: tuple[RoadSignal, ...] = ()
+    relief: Relief = FLAT

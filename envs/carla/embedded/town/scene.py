@@ -87,7 +87,9 @@ class Scene:
         """All obstacles, in CARLA's frame."""
         boxes = np.array(self._boxes, np.float64)
         boxes[:, 1:3] *= -1.0  # y and the sense of yaw
-        return Obstacles(boxes, np.array(self._heights, np.float64), np.array(self._tags, np.uint8))
+        return Obstacles(
+            boxes, np.array(self._heights, np.float64), np.array(self._tags, np.uint8), np.zeros(len(boxes))
+        )
 
 
 def weighted(random: Random, weights: dict[str, float]) -> str:
