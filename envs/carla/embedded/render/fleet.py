@@ -49,7 +49,8 @@ def _moving_row(look: ActorLook) -> tuple[float, ...]:
     if look.body not in VEHICLE_BODIES:
         raise ConfigurationError(f"vehicle body {look.body!r} is unknown; choose one of {', '.join(VEHICLE_BODIES)}")
     yaw = -math.radians(look.yaw_deg)
-    return instance_row(look.x, -look.y, look.z, yaw, look.body, look.colour, look.half_length, look.half_width)
+    row = instance_row(look.x, -look.y, look.z, yaw, look.body, look.colour, look.half_length, look.half_width)
+    return (*row[:7], float(look.actor_id & 0xFFFF), *row[8:])
 
 
 def _in_view(rows: Rows, camera: Camera, planes: npt.NDArray[np.float64], reach_m: float) -> Rows:

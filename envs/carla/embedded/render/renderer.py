@@ -26,7 +26,7 @@ from sim2real_bench.envs.carla.embedded.render.projection import (
     sun_projection,
 )
 from sim2real_bench.envs.carla.embedded.render.targets import Targets
-from sim2real_bench.envs.carla.embedded.render.view import ActorLook, CameraView, Images
+from sim2real_bench.envs.carla.embedded.render.view import DEFAULT_IMAGES, IMAGE_NAMES, ActorLook, CameraView, Images
 from sim2real_bench.envs.carla.embedded.town.model import Town
 from sim2real_bench.envs.carla.embedded.town.textures import SIDE, cloud_texture, texture_layers
 from sim2real_bench.envs.carla.weather import Weather
@@ -199,21 +199,33 @@ class Renderer:
 
     # Frames ---------------------------------------------------------------------------------------------------------
 
-    def render(self, view: CameraView, vehicles: Sequence[ActorLook], frame: int) -> Images:
+    def render(
+        self,
+        view: CameraView,
+        actors: Sequence[ActorLook],
+        frame: int,
+        signals: Sequence[int] = (),
+        want: frozenset[str] = DEFAULT_IMAGES,
+    ) -> Images:
         """Draw one frame.
 
         Args:
             view: the camera.
-            vehicles: moving vehicles; parked cars belong to the town.
+            actors: moving vehicles and people; parked cars belong to the town.
             frame: seeds rain and sensor noise: the same frame of the same view gives the same bytes.
+            signals: state of each of the town's signals (0 red, 1 yellow, 2 green, 3 off, 4 unknown); empty = all off.
+            want: which of ``IMAGE_NAMES`` to make.
 
         Raises:
-            ConfigurationError: an unknown vehicle body.
+            ConfigurationError: an unknown body or image name.
         """
+        unknown = want.difference(IMAGE_NAMES)
+        if unknown or not want:
+            raise ConfigurationError(f"images {sorted(want)} cannot be drawn; choose from {', '.join(IMAGE_NAMES)}")
         with self._current():
-            return self._frame(view, vehicles, frame)
+            return self._frame(view, actors, frame, tuple(name for name in IMAGE_NAMES if name in want))
 
-    def _frame(self, view: CameraView, vehicles: Sequence[ActorLook], frame: int) -> Images:
+    def _frame(self, view: CameraView, vehicles: Sequence[ActorLook], frame: int, names: tuple[str, ...]) -> Images:
         targets = self._targets_for(view.width, view.height)
         camera = camera_of(view, self._shift_pixels)
         planes = camera.planes()
@@ -228,8 +240,8 @@ class Renderer:
         self._bind_textures()
         self._draw_mask(casting)
         self._draw_scene(targets, camera, planes, reach, shown, contacts)
-        self._draw_images(targets, frame)
-        return targets.read()
+        self._draw_images(targets, frame, names)
+        return targets.read(names)
 
     def _targets_for(self, width: int, height: int) -> Targets:
         size = (width, height)
@@ -291,7 +303,7 @@ class Renderer:
         for first, count in self._meshes[name].visible(camera, planes, min(reach, _REACH_M.get(name, reach))):
             array.render(first=first, vertices=count)
 
-    def _draw_images(self, targets: Targets, frame: int) -> None:
+    def _draw_images(self, targets: Targets, frame: int, names: tuple[str, ...]) -> None:
         air, context = self._air, self._context
         for name, texture in (
             ("pass_colour", targets.colour),
@@ -299,10 +311,11 @@ class Renderer:
             ("pass_depth", targets.depth),
         ):
             texture.use(_UNITS[name])
-        targets.output.use()
+        targets.output(names).use()
         context.viewport = (0, 0, targets.width, targets.height)
         context.enable_only(context.NOTHING)
         defines = (f"SS {self._supersample}", f"SAMPLE {self._sample}", *(("RAIN",) if air.rain > 0.02 else ()))
+        defines += tuple(f"{name.upper()} {place}" for place, name in enumerate(names))
         program = self._programs.get("screen.vert", "post.frag", *defines)
         self._programs.set(
             grade=(air.rain, (frame % 1000) * 0.37 % 7.0, air.noise, air.saturation),

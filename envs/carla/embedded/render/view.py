@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sim2real_bench.errors import ConfigurationError
+from sim2real_bench.errors import ConfigurationError, SimulatorError
 
 Image = npt.NDArray[np.uint8]
 
 MAX_IMAGE_SIDE = 4096
+IMAGE_NAMES = ("rgb", "semantic", "depth", "instance")
+DEFAULT_IMAGES = frozenset({"rgb", "semantic", "depth"})
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,34 @@ class Images:
     """The images of one camera from one pass: (H, W, 4) uint8 BGRA, row 0 at the top, in CARLA's encoding.
 
     Attributes:
-        rgb: the picture.
-        semantic: ``CarlaClass`` in the red channel.
-        depth: metres along the optical axis / 1000 as a 24-bit number, low byte in red, high byte in blue.
+        made: the images that were asked for, by name (see ``IMAGE_NAMES``).
     """
 
-    rgb: Image
-    semantic: Image
-    depth: Image
+    made: Mapping[str, Image]
+
+    @property
+    def rgb(self) -> Image:
+        """The picture."""
+        return self._image("rgb")
+
+    @property
+    def semantic(self) -> Image:
+        """``CarlaClass`` in the red channel."""
+        return self._image("semantic")
+
+    @property
+    def depth(self) -> Image:
+        """Metres along the optical axis / 1000 as a 24-bit number, low byte in red, high byte in blue."""
+        return self._image("depth")
+
+    @property
+    def instance(self) -> Image:
+        """``CarlaClass`` in red, the low byte of the actor's id in green, the high byte in blue; 0 for what stands."""
+        return self._image("instance")
+
+    def _image(self, name: str) -> Image:
+        if name not in self.made:
+            raise SimulatorError(
+                f"the {name} image was not drawn, only {', '.join(sorted(self.made))}; name it in ``want``"
+            )
+        return self.made[name]

@@ -9,14 +9,25 @@ uniform vec2 exposure_wind; // exposure, slant of rain
 uniform vec2 near_far;
 uniform vec2 size;
 in vec2 q;
-layout(location = 0) out vec4 rgb_out;
-layout(location = 1) out vec4 class_out;
-layout(location = 2) out vec4 depth_out;
+// RGB, SEMANTIC, DEPTH and INSTANCE are defined as the location of each image that is asked for.
+#ifdef RGB
+layout(location = RGB) out vec4 rgb_out;
+#endif
+#ifdef SEMANTIC
+layout(location = SEMANTIC) out vec4 class_out;
+#endif
+#ifdef DEPTH
+layout(location = DEPTH) out vec4 depth_out;
+#endif
+#ifdef INSTANCE
+layout(location = INSTANCE) out vec4 instance_out;
+#endif
 
 void main() {
     ivec2 pixel = ivec2(gl_FragCoord.xy);
     ivec2 upright = ivec2(pixel.x, int(size.y) - 1 - pixel.y);      // row 0 of the output is the top
     ivec2 block = upright * SS + SAMPLE;
+#ifdef RGB
     vec2 u = gl_FragCoord.xy / size;
     u.y = 1.0 - u.y;
 #if SS > 1
@@ -49,12 +60,22 @@ void main() {
     c += grain * grade.z;
     c = mix(vec3(dot(c, vec3(0.3, 0.6, 0.1))), c, grade.w);
     rgb_out = vec4(c.bgr, 1.0);
-    float tag = texelFetch(pass_class, block, 0).r;
-    class_out = vec4(0.0, 0.0, tag, 1.0);
+#endif
+#if defined(SEMANTIC) || defined(DEPTH) || defined(INSTANCE)
+    vec4 tag = texelFetch(pass_class, block, 0);
+#endif
+#ifdef SEMANTIC
+    class_out = vec4(0.0, 0.0, tag.r, 1.0);
+#endif
+#ifdef INSTANCE
+    instance_out = vec4(tag.b, tag.g, tag.r, 1.0);
+#endif
+#ifdef DEPTH
     float d = texelFetch(pass_depth, block, 0).r;
     float metres = near_far.x * near_far.y / (near_far.y - d * (near_far.y - near_far.x));
-    if (int(tag * 255.0 + 0.5) == 11) metres = 1000.0;
+    if (int(tag.r * 255.0 + 0.5) == 11) metres = 1000.0;
     float i = min(floor(clamp(metres / 1000.0, 0.0, 1.0) * 16777215.0 + 0.5), 16777215.0);     // floats end at 2^24
     // CARLA: red + 256 green + 65536 blue
     depth_out = vec4(floor(i / 65536.0), mod(floor(i / 256.0), 256.0), mod(i, 256.0), 255.0) / 255.0;
+#endif
 }

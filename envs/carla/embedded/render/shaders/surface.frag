@@ -15,6 +15,9 @@ in vec4 sun_space;
 flat in vec3 N;
 flat in float layer;
 flat in float tag;
+#ifdef VEHICLE
+flat in vec2 identity;
+#endif
 layout(location = 0) out vec4 colour_out;
 layout(location = 1) out vec4 class_out;
 
@@ -126,5 +129,9 @@ void main() {
     colour = mix(colour, haze.rgb, fogged);
 #endif
     colour_out = vec4(sqrt(colour * 0.25), alpha);
+#ifdef VEHICLE
+    class_out = vec4(tag / 255.0, identity, 1.0);
+#else
     class_out = vec4(tag / 255.0, 0.0, 0.0, keep * step(0.45, alpha));
+#endif
 }

@@ -7,7 +7,7 @@ in vec4 tint_in;
 in vec2 layer_class;
 #ifdef VEHICLE
 in vec4 at;        // x, y, z, yaw
-in vec4 paint;
+in vec4 paint;     // rgb, actor id
 in vec2 stretch;
 #endif
 out vec3 world;
@@ -27,6 +27,9 @@ out vec4 sun_space;     // shadow map coordinates, N.L
 flat out vec3 N;
 flat out float layer;
 flat out float tag;
+#ifdef VEHICLE
+flat out vec2 identity; // low and high byte of the actor's id, 0 to 1
+#endif
 
 void main() {
     vec3 p = position;
@@ -42,6 +45,8 @@ void main() {
     p = vec3(c * q.x - s * q.y, s * q.x + c * q.y, q.z) + at.xyz;
     N = vec3(c * normal.x - s * normal.y, s * normal.x + c * normal.y, normal.z);
     if (tint.r < 0.0) tint.rgb = paint.rgb;
+    float high = floor(paint.a / 256.0);
+    identity = vec2(paint.a - 256.0 * high, mod(high, 256.0)) / 255.0;
     occlusion = clamp(0.40 + position.z * 0.75, 0.0, 1.0);
 #elif !defined(GROUND) && !defined(DECAL)
     occlusion = 0.60 + 0.40 * clamp(p.z / 3.0, 0.0, 1.0);
