@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sim2real_bench.envs.carla.embedded import blueprints, messages, wire
 from sim2real_bench.envs.carla.embedded.geometry import Transform, compose, relative_to, rotation_matrix
-from sim2real_bench.envs.carla.embedded.sensors import geodetic, static_type_id
+from sim2real_bench.envs.carla.embedded.sensors.capture import geodetic, static_type_id
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl
 from sim2real_bench.envs.carla.embedded.wire import AttributeValue, Description, WireError
 from sim2real_bench.envs.classes import CarlaClass

@@ -61,7 +61,7 @@ def capture(sensors: Sequence[Sensor], scene: Scene, rendering: bool) -> Iterato
     """The messages of all given sensors that have something to say in this tick."""
     due = [sensor for sensor in sensors if sensor.due(scene.stamp.elapsed)]
     if rendering:
-        yield from _capture_cameras([sensor for sensor in due if sensor.optics is not None], scene)
+        yield from _capture_cameras([sensor for sensor in due if sensor.type_id in _CAMERA_TYPES], scene)
     for sensor in due:
         if sensor.type_id == blueprints.COLLISION:
             yield from _collisions(sensor, scene)
