@@ -1,18 +1,34 @@
-"""What lives in an episode: vehicles, sensors and the spectator, and how each is described to a client."""
+"""What lives in an episode: vehicles, walkers, sensors, and how each is described to a client."""
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sim2real_bench.envs.carla.embedded.blueprints import CAMERAS, colour
+from sim2real_bench.envs.carla.embedded.attributes import colour
+from sim2real_bench.envs.carla.embedded.blueprints import CAMERAS
 from sim2real_bench.envs.carla.embedded.collisions import Box
 from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector, compose
-from sim2real_bench.envs.carla.embedded.messages import ActorState
+from sim2real_bench.envs.carla.embedded.messages import (
+    URBAN_SPEED_LIMIT_KMH,
+    ActorState,
+    vehicle_union,
+    walker_union,
+)
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl, VehicleDynamics
+from sim2real_bench.envs.carla.embedded.walker_control import WalkerControl
 from sim2real_bench.envs.carla.embedded.wire import Description
 from sim2real_bench.envs.classes import CarlaClass
 
+if TYPE_CHECKING:
+    from sim2real_bench.envs.carla.embedded.traffic_signals import TrafficSignal
+    from sim2real_bench.envs.carla.embedded.walker_dynamics import WalkerDynamics
+
 NO_ACTOR = 0
+GREEN = 2
+POSITION_LIGHTS, LOW_BEAM, BRAKE_LIGHTS, REVERSE_LIGHTS = 1, 2, 8, 64
+_BRAKE_PEDAL = 0.05
 ZERO: Vector = (0.0, 0.0, 0.0)
 
 
@@ -32,7 +48,7 @@ class Actor:
     actor_id: int
     description: Description
     pose: Transform
-    parent: "Actor | None" = None
+    parent: Actor | None = None
     mount: Transform = field(default_factory=Transform)
     stream: int = 0
 
@@ -69,7 +85,7 @@ class Actor:
         parent = self.parent.actor_id if self.parent else NO_ACTOR
         return [self.actor_id, parent, self.description.wire(), self.bounding_box(), self.semantic_tags(), token]
 
-    def state(self) -> ActorState:
+    def record(self) -> ActorState:
         """The record of the world state."""
         return ActorState(self.actor_id, self.transform, self.velocity)
 
@@ -84,8 +100,12 @@ class Vehicle(Actor):
         control: held until the next one arrives.
         physics: it moves by itself.
         solid: it collides.
-        lights: light flags, kept for the client.
         acceleration: over the last tick, world axes, m/s².
+        client_lights: light flags a client has set, which then hold for good; None before that.
+        dark: it is dark outside.
+        autopilot: the server drives it.
+        traffic_light: the light it is at, or None.
+        speed_limit_kmh: in force where it is.
     """
 
     dynamics: VehicleDynamics
@@ -93,8 +113,22 @@ class Vehicle(Actor):
     control: VehicleControl = field(default_factory=VehicleControl)
     physics: bool = True
     solid: bool = True
-    lights: int = 0
     acceleration: Vector = ZERO
+    client_lights: int | None = None
+    dark: bool = False
+    autopilot: bool = False
+    traffic_light: TrafficSignal | None = None
+    speed_limit_kmh: float = URBAN_SPEED_LIMIT_KMH
+
+    @property
+    def lights(self) -> int:
+        """Light flags (``carla.VehicleLightState``): the client's, or what a driver would have on."""
+        if self.client_lights is not None:
+            return self.client_lights
+        flags = POSITION_LIGHTS | LOW_BEAM if self.dark else 0
+        if self.control.brake > _BRAKE_PEDAL:
+            flags |= BRAKE_LIGHTS
+        return flags | REVERSE_LIGHTS if self.control.reverse else flags
 
     @property
     def transform(self) -> Transform:
@@ -124,22 +158,118 @@ class Vehicle(Actor):
         """Car."""
         return bytes([CarlaClass.CAR])
 
-    def state(self) -> ActorState:
+    def record(self) -> ActorState:
         """The record of the world state."""
         turning = math.degrees(self.dynamics.yaw_rate) if self.physics else 0.0
         return ActorState(
-            self.actor_id,
-            self.transform,
-            self.velocity,
-            (0.0, 0.0, turning),
-            self.acceleration,
-            (self.control, self.dynamics.gear(self.control)),
+            self.actor_id, self.transform, self.velocity, (0.0, 0.0, turning), self.acceleration, union=self._union()
+        )
+
+    def _union(self) -> bytes:
+        light = self.traffic_light
+        return vehicle_union(
+            self.control,
+            self.dynamics.gear(self.control),
+            self.speed_limit_kmh,
+            int(light.state) if light else GREEN,
+            light.actor_id if light else NO_ACTOR,
         )
 
     def encloses(self, point: Transform) -> bool:
         """A point lies inside the vehicle's box."""
         above = point.z - self.dynamics.z
         return 0.0 <= above <= 2.0 * self.dynamics.model.half_height and self.box.contains(point.x, point.y)
+
+
+@dataclass(eq=False, kw_only=True)
+class Walker(Actor):
+    """A pedestrian; its origin is the centre of its box.
+
+    Attributes:
+        dynamics: its motion.
+        paint: RGB of its clothes.
+        control: held until the next one arrives.
+        physics: it moves by itself.
+        solid: it collides.
+        acceleration: over the last tick, world axes, m/s².
+        alive: it can walk.
+    """
+
+    dynamics: WalkerDynamics
+    paint: tuple[int, int, int]
+    control: WalkerControl = field(default_factory=WalkerControl)
+    physics: bool = True
+    solid: bool = True
+    acceleration: Vector = ZERO
+    alive: bool = True
+
+    @property
+    def transform(self) -> Transform:
+        """Pose in the world."""
+        return self.dynamics.transform
+
+    @property
+    def velocity(self) -> Vector:
+        """World axes, m/s."""
+        return self.dynamics.velocity if self.physics else ZERO
+
+    def follow(self) -> None:
+        """Walkers move by themselves."""
+
+    def bounding_box(self) -> list[Any]:
+        """Half sizes about the origin."""
+        model = self.dynamics.model
+        half = [model.half_length, model.half_width, model.half_height]
+        return [[0.0, 0.0, 0.0], half, [0.0, 0.0, 0.0], self.actor_id]
+
+    def semantic_tags(self) -> bytes:
+        """Pedestrian."""
+        return bytes([CarlaClass.PEDESTRIANS])
+
+    def record(self) -> ActorState:
+        """The record of the world state."""
+        control = self.control
+        union = walker_union(control.direction, control.speed, control.jump)
+        return ActorState(self.actor_id, self.transform, self.velocity, ZERO, self.acceleration, union=union)
+
+
+@dataclass(eq=False, kw_only=True)
+class WalkerController(Actor):
+    """``controller.ai.walker``: lets its parent, a walker, walk to a place.
+
+    Attributes:
+        running: started and not stopped.
+        speed: wanted, m/s.
+        target: where to walk to, or None.
+    """
+
+    running: bool = False
+    speed: float = 1.4
+    target: Vector | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Prop(Actor):
+    """A thing that stands around and can be hit; its origin is the middle of its foot.
+
+    Attributes:
+        half_size: half length, width and height in metres.
+        tag: its class.
+        body: the renderer's shape, "" = none.
+    """
+
+    half_size: Vector
+    tag: CarlaClass = CarlaClass.STATIC
+    body: str = ""
+    solid: bool = True
+
+    def bounding_box(self) -> list[Any]:
+        """The box stands on the origin."""
+        return [[0.0, 0.0, self.half_size[2]], list(self.half_size), [0.0, 0.0, 0.0], self.actor_id]
+
+    def semantic_tags(self) -> bytes:
+        """Its class."""
+        return bytes([self.tag])
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,24 +290,30 @@ class Sensor(Actor):
         interval: seconds between two captures; 0 = every tick.
         born: frame of its spawn.
         next_capture: elapsed seconds from which on the next capture is due.
+        attributes: the resolved blueprint attributes.
+        device: what the sensor keeps between captures; made at the first one.
     """
 
     optics: CameraOptics | None = None
     interval: float = 0.0
     born: int = 0
     next_capture: float = 0.0
+    attributes: dict[str, str] = field(default_factory=dict)
+    device: object | None = None
 
     @classmethod
     def from_attributes(
         cls, actor_id: int, description: Description, pose: Transform, attributes: dict[str, str], frame: int
-    ) -> "Sensor":
+    ) -> Sensor:
         """A sensor from resolved blueprint attributes."""
         optics = None
         if description.type_id in CAMERAS:
             width, height = int(attributes["image_size_x"]), int(attributes["image_size_y"])
             optics = CameraOptics(width, height, float(attributes["fov"]))
         interval = float(attributes.get("sensor_tick", "0"))
-        return cls(actor_id, description, pose, optics=optics, interval=interval, born=frame)
+        return cls(
+            actor_id, description, pose, optics=optics, interval=interval, born=frame, attributes=dict(attributes)
+        )
 
     def due(self, elapsed: float) -> bool:
         """A capture is due now; the next one is scheduled."""

@@ -8,28 +8,28 @@ from dataclasses import replace
 from typing import TypeVar
 
 from sim2real_bench.envs.carla.embedded import physics, wire
-from sim2real_bench.envs.carla.embedded.actors import Actor, Sensor, Vehicle, paint_of
-from sim2real_bench.envs.carla.embedded.blueprints import CAMERAS, LANE_INVASION, resolve
-from sim2real_bench.envs.carla.embedded.collisions import contact_between
+from sim2real_bench.envs.carla.embedded.actors import Actor, Sensor, Vehicle, Walker
 from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector, relative_to
 from sim2real_bench.envs.carla.embedded.messages import MAP_CHANGED, Stamp, world_state
+from sim2real_bench.envs.carla.embedded.refusal import RefusedError
 from sim2real_bench.envs.carla.embedded.scenery import Scenery, SceneryLibrary
-from sim2real_bench.envs.carla.embedded.sensors import Scene, capture
+from sim2real_bench.envs.carla.embedded.sensors.capture import Scene, capture
+from sim2real_bench.envs.carla.embedded.spawn import make_actor
 from sim2real_bench.envs.carla.embedded.streams import WORLD_STREAM, StreamHub
-from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS
-from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl, VehicleDynamics
+from sim2real_bench.envs.carla.embedded.town.relief import Relief
+from sim2real_bench.envs.carla.embedded.traffic import Traffic
+from sim2real_bench.envs.carla.embedded.traffic_signals import TrafficSignal, make_signals
+from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl
 from sim2real_bench.envs.carla.weather import Weather
-from sim2real_bench.errors import Sim2RealError, SimulatorError
+from sim2real_bench.errors import Sim2RealError
+
+__all__ = ["MAX_ACTORS", "RefusedError", "World", "shown_weather"]
 
 _log = logging.getLogger(__name__)
 
 A = TypeVar("A", bound=Actor)
 MAX_ACTORS = 1024
 SPECTATOR_POSE = Transform(z=10.0)
-
-
-class RefusedError(SimulatorError):
-    """A well-formed request cannot be granted; the text is for the client's user."""
 
 
 class World:
@@ -47,6 +47,7 @@ class World:
         self._last_actor = 0
         self.scenery: Scenery
         self.spectator: Actor
+        self.traffic: Traffic
         self.load(town, reset_settings=True)
 
     # -- episodes -----------------------------------------------------------------------------------------------------
@@ -70,14 +71,16 @@ class World:
             self.apply_settings(wire.EpisodeSettings())
         self.set_weather(Weather())
         self._warm_up()
-        self.spectator = Actor(self._next_id(), wire.Description(0, "spectator"), SPECTATOR_POSE)
-        self.actors[self.spectator.actor_id] = self.spectator
+        self._signals = make_signals(self.scenery.town.signals, self.next_id)
+        self.spectator = Actor(self.next_id(), wire.Description(0, "spectator"), SPECTATOR_POSE)
+        self.actors |= {actor.actor_id: actor for actor in (*self._signals, self.spectator)}
+        self.traffic = Traffic(self)
         _log.info("episode %d in %s", self.episode, self.scenery.town.name)
 
     def _warm_up(self) -> None:
         """Make the renderer now: a client waits longer for a map than for a camera."""
         try:
-            self._prepare_renderer()
+            self.prepare_renderer()
         except Sim2RealError as error:
             _log.warning("no cameras: %s", error)
 
@@ -93,6 +96,13 @@ class World:
         """Change the weather; the renderer takes it over before its next picture."""
         self.weather = weather
         self._weather_pending = True
+        for vehicle in self.vehicles():
+            vehicle.dark = self._dark
+
+    @property
+    def _dark(self) -> bool:
+        """Drivers have their lights on."""
+        return self.weather.sun_altitude_angle < 0.0
 
     # -- actors -------------------------------------------------------------------------------------------------------
 
@@ -108,51 +118,27 @@ class World:
             ConfigurationError: the description cannot be used.
             RefusedError: unknown parent, too many actors, or the place is taken.
         """
-        attributes = resolve(description)
         if len(self.actors) >= MAX_ACTORS:
             raise RefusedError(f"Actor not spawned: an episode holds at most {MAX_ACTORS} actors; destroy some first")
         parent = self.find(parent_id) if parent_id else None
-        if description.type_id in VEHICLE_MODELS:
-            if parent is not None:
-                raise RefusedError(f"Actor not spawned: {description.type_id} cannot be attached to another actor")
-            actor: Actor = self._make_vehicle(description, pose, attributes)
-        else:
-            actor = self._make_sensor(description, pose, attributes)
+        actor = make_actor(self, description, pose, parent)
+        if parent is not None:
             actor.parent, actor.mount = parent, pose
             actor.follow()
+        if isinstance(actor, Vehicle):
+            actor.dark = self._dark
         self.actors[actor.actor_id] = actor
         return actor
 
-    def _make_vehicle(self, description: wire.Description, pose: Transform, attributes: dict[str, str]) -> Vehicle:
-        dynamics = VehicleDynamics(VEHICLE_MODELS[description.type_id], pose)
-        vehicle = Vehicle(0, description, pose, dynamics=dynamics, paint=paint_of(attributes))
-        taken = any(
-            other.solid
-            and abs(other.dynamics.z - dynamics.z) < 2.0 * dynamics.model.half_height
-            and contact_between(vehicle.box, other.box)
-            for other in self.vehicles()
-        )
-        if taken or self.scenery.field.blocked(vehicle.box, dynamics.z):
-            raise RefusedError("Spawn failed because of collision at spawn position")
-        vehicle.actor_id = self._next_id()
-        return vehicle
-
-    def _make_sensor(self, description: wire.Description, pose: Transform, attributes: dict[str, str]) -> Sensor:
-        if description.type_id in CAMERAS:
-            self._prepare_renderer()
-        sensor = Sensor.from_attributes(self._next_id(), description, pose, attributes, self.frame)
-        if description.type_id != LANE_INVASION:  # the client works lane invasions out by itself
-            sensor.stream = self.hub.new_stream()
-        return sensor
-
-    def _prepare_renderer(self) -> None:
+    def prepare_renderer(self) -> None:
         """Make the renderer and give it the weather; a machine without OpenGL refuses the camera, not the episode."""
         renderer = self.scenery.renderer
         if self._weather_pending:
             renderer.set_weather(shown_weather(self.weather))
             self._weather_pending = False
 
-    def _next_id(self) -> int:
+    def next_id(self) -> int:
+        """An actor id that was never used."""
         self._last_actor += 1
         return self._last_actor
 
@@ -186,8 +172,8 @@ class World:
             RefusedError: no such actor, or the spectator.
         """
         actor = self.find(actor_id)
-        if actor is self.spectator:
-            raise RefusedError("the spectator cannot be destroyed")
+        if actor is self.spectator or isinstance(actor, TrafficSignal):
+            raise RefusedError(f"a {actor.type_id} cannot be destroyed, it belongs to the episode")
         del self.actors[actor_id]
         for child in self.actors.values():
             if child.parent is actor:
@@ -196,7 +182,9 @@ class World:
     def place(self, actor_id: int, pose: Transform) -> None:
         """Move an actor to a world pose; a mounted actor keeps the new place relative to its parent."""
         actor = self.find(actor_id)
-        if isinstance(actor, Vehicle):
+        if isinstance(actor, TrafficSignal):
+            raise RefusedError(f"a {actor.type_id} cannot be moved, it belongs to the map")
+        if isinstance(actor, Vehicle | Walker):
             actor.dynamics.place(pose)
         elif actor.parent is not None:
             actor.mount = relative_to(actor.parent.transform, pose)
@@ -232,12 +220,25 @@ class World:
         self.find_vehicle(actor_id).control = control
 
     def set_lights(self, actor_id: int, flags: int) -> None:
-        """Keep a vehicle's light flags (they are not drawn)."""
-        self.find_vehicle(actor_id).lights = flags
+        """Set a vehicle's light flags; from then on they are the client's business."""
+        self.find_vehicle(actor_id).client_lights = flags
 
     def vehicles(self) -> list[Vehicle]:
         """All vehicles, oldest first."""
         return list(self._of(Vehicle))
+
+    def walkers(self) -> list[Walker]:
+        """All walkers, oldest first."""
+        return list(self._of(Walker))
+
+    def traffic_signals(self) -> list[TrafficSignal]:
+        """Traffic lights and signs, in the order of the town's."""
+        return self._signals
+
+    @property
+    def relief(self) -> Relief:
+        """The shape of the ground."""
+        return self.scenery.town.relief
 
     def _of(self, kind: type[A]) -> Iterator[A]:
         return (actor for actor in self.actors.values() if isinstance(actor, kind))
@@ -245,12 +246,13 @@ class World:
     # -- ticks --------------------------------------------------------------------------------------------------------
 
     def tick(self) -> int:
-        """Advance by one step: physics, mounted actors, the world's state, then every sensor. Returns the frame."""
+        """Advance by one step: traffic, physics, mounted actors, world state, then every sensor. Returns the frame."""
         delta = self.settings.delta
         self.frame += 1
         self.elapsed += delta
+        self.traffic.advance(delta)
         vehicles = self.vehicles()
-        hits = physics.advance(vehicles, self.scenery.field, delta)
+        hits = physics.advance(vehicles, self.walkers(), self.scenery.field, self.relief, delta)
         for actor in self.actors.values():
             actor.follow()
         stamp = Stamp(self.frame, self.elapsed)
@@ -258,7 +260,7 @@ class World:
         listened = [sensor for sensor in self._of(Sensor) if sensor.stream and self.hub.listening(sensor.stream)]
         rendering = not self.settings.no_rendering
         if rendering and any(sensor.optics for sensor in listened):
-            self._prepare_renderer()
+            self.prepare_renderer()
         for stream, message in capture(listened, Scene(stamp, self.scenery, vehicles, hits), rendering):
             self.hub.publish(stream, message)
         return self.frame
@@ -266,7 +268,7 @@ class World:
     def _state(self, stamp: Stamp) -> bytes:
         flags = MAP_CHANGED if self.frame == self._first_frame else 0
         wall = time.monotonic() - self._started
-        states = (actor.state() for actor in self.actors.values())
+        states = (actor.record() for actor in self.actors.values())
         return world_state(stamp, self.episode, wall, self.settings.delta, flags, states)
 
 

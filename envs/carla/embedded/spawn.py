@@ -1,0 +1,95 @@
+"""Makes actors out of what a client describes: one maker per kind of blueprint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sim2real_bench.envs.carla.embedded.actors import Actor, Sensor, Vehicle, WalkerController, paint_of
+from sim2real_bench.envs.carla.embedded.blueprints import CAMERAS, LANE_INVASION, resolve
+from sim2real_bench.envs.carla.embedded.collisions import contact_between
+from sim2real_bench.envs.carla.embedded.geometry import Transform
+from sim2real_bench.envs.carla.embedded.refusal import RefusedError
+from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS
+from sim2real_bench.envs.carla.embedded.vehicles import VehicleDynamics
+from sim2real_bench.envs.carla.embedded.wire import Description
+
+if TYPE_CHECKING:
+    from sim2real_bench.envs.carla.embedded.world import World
+
+WALKER_CONTROLLER = "controller.ai.walker"
+BLOCKED = "Spawn failed because of collision at spawn position"
+
+Attributes = dict[str, str]
+Maker = Callable[["World", Description, Transform, "Actor | None", Attributes], Actor]
+
+
+def make_actor(world: World, description: Description, pose: Transform, parent: Actor | None) -> Actor:
+    """An actor of the kind its blueprint says, not yet part of the world.
+
+    Args:
+        world: where it will live; it hands out the id.
+        description: blueprint and attributes.
+        pose: in the world, or relative to the parent.
+        parent: what to mount it on.
+
+    Raises:
+        ConfigurationError: the description cannot be used.
+        RefusedError: the kind cannot be mounted, or the place is taken.
+    """
+    attributes = resolve(description)
+    for prefix, maker in _MAKERS.items():
+        if description.type_id.startswith(prefix):
+            return maker(world, description, pose, parent, attributes)
+    raise RefusedError(f"Actor not spawned: {description.type_id} cannot be spawned")
+
+
+def _make_vehicle(
+    world: World, description: Description, pose: Transform, parent: Actor | None, attributes: Attributes
+) -> Vehicle:
+    _refuse_mounting(description, parent)
+    dynamics = VehicleDynamics(VEHICLE_MODELS[description.type_id], pose)
+    vehicle = Vehicle(0, description, pose, dynamics=dynamics, paint=paint_of(attributes))
+    taken = any(
+        other.solid
+        and abs(other.dynamics.z - dynamics.z) < 2.0 * dynamics.model.half_height
+        and contact_between(vehicle.box, other.box)
+        for other in world.vehicles()
+    )
+    if taken or world.scenery.field.blocked(vehicle.box, dynamics.z):
+        raise RefusedError(BLOCKED)
+    vehicle.actor_id = world.next_id()
+    return vehicle
+
+
+def _make_controller(
+    world: World, description: Description, pose: Transform, parent: Actor | None, attributes: Attributes
+) -> WalkerController:
+    del attributes
+    if parent is None or not parent.type_id.startswith("walker."):
+        raise RefusedError(f"Actor not spawned: {description.type_id} must be attached to a walker")
+    return WalkerController(world.next_id(), description, pose)
+
+
+def _make_sensor(
+    world: World, description: Description, pose: Transform, parent: Actor | None, attributes: Attributes
+) -> Sensor:
+    del parent
+    if description.type_id in CAMERAS:
+        world.prepare_renderer()
+    sensor = Sensor.from_attributes(world.next_id(), description, pose, attributes, world.frame)
+    if description.type_id != LANE_INVASION:  # the client works lane invasions out by itself
+        sensor.stream = world.hub.new_stream()
+    return sensor
+
+
+def _refuse_mounting(description: Description, parent: Actor | None) -> None:
+    if parent is not None:
+        raise RefusedError(f"Actor not spawned: {description.type_id} cannot be attached to another actor")
+
+
+_MAKERS: dict[str, Maker] = {
+    "vehicle.": _make_vehicle,
+    WALKER_CONTROLLER: _make_controller,
+    "sensor.": _make_sensor,
+}
