@@ -11,6 +11,7 @@ from sim2real_bench.envs.carla.embedded.actors import Vehicle
 from sim2real_bench.envs.carla.embedded.collisions import Box, StaticField, bounce, contact_between
 from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.raycast import cast
+from sim2real_bench.envs.carla.embedded.town.relief import FLAT
 from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl, VehicleDynamics
 from sim2real_bench.envs.carla.embedded.wire import Description
@@ -113,7 +114,7 @@ def test_nothing_drives_through_a_thin_wall(speed, angle, tick):
     field = wall()
     hits = []
     for _ in range(round(4.0 / tick)):
-        hits += physics.advance([vehicle], field, tick)
+        hits += physics.advance([vehicle], [], field, FLAT, tick)
         reach = vehicle.box.reach(1.0, 0.0)
         assert vehicle.dynamics.x + reach < 20.0 - 0.1 + 0.1
     assert hits
@@ -128,7 +129,7 @@ def test_nothing_drives_through_a_thin_wall(speed, angle, tick):
 def test_a_vehicle_that_leans_on_a_wall_keeps_reporting_contacts():
     vehicle = vehicle_at(17.0, 0.0)
     vehicle.control = VehicleControl(throttle=0.5)
-    reports = [bool(physics.advance([vehicle], wall(), 0.1)) for _ in range(50)]
+    reports = [bool(physics.advance([vehicle], [], wall(), FLAT, 0.1)) for _ in range(50)]
     assert sum(reports[20:]) >= 25
     assert abs(vehicle.dynamics.forward) < 0.2
 
@@ -137,9 +138,9 @@ def test_a_moving_vehicle_pushes_a_standing_one():
     moving, standing = vehicle_at(0.0, 0.0, speed=10.0), vehicle_at(8.0, 0.0, number=2)
     hits = []
     for _ in range(20):
-        hits += physics.advance([moving, standing], NOTHING, 0.05)
+        hits += physics.advance([moving, standing], [], NOTHING, FLAT, 0.05)
         assert contact_between(moving.box, standing.box) is None
-    pairs = {(hit.vehicle.actor_id, hit.other.actor_id): hit.impulse for hit in hits}
+    pairs = {(hit.actor.actor_id, hit.other.actor_id): hit.impulse for hit in hits}
     assert pairs[1, 2][0] < 0 < pairs[2, 1][0]
     assert pairs[1, 2][0] == pytest.approx(-pairs[2, 1][0])
     assert standing.dynamics.x > 8.0
@@ -150,23 +151,23 @@ def test_a_vehicle_without_physics_is_as_hard_as_a_wall():
     held.physics = False
     hits = []
     for _ in range(20):
-        hits += physics.advance([moving, held], NOTHING, 0.05)
+        hits += physics.advance([moving, held], [], NOTHING, FLAT, 0.05)
     assert held.dynamics.x == 8.0
-    assert {hit.vehicle.actor_id for hit in hits} == {1, 2}
+    assert {hit.actor.actor_id for hit in hits} == {1, 2}
     assert max(abs(hit.impulse[0]) for hit in hits) == pytest.approx(MKZ.mass * 9.8 * 1.1, rel=0.1)
 
 
 def test_switched_off_collisions_let_a_vehicle_pass():
     vehicle = vehicle_at(10.0, 0.0, speed=15.0)
     vehicle.solid = False
-    assert not [hit for _ in range(20) for hit in physics.advance([vehicle], wall(), 0.1)]
+    assert not [hit for _ in range(20) for hit in physics.advance([vehicle], [], wall(), FLAT, 0.1)]
     assert vehicle.dynamics.x > 22.0
 
 
 def test_obstacles_below_a_falling_vehicle_are_not_hit():
     vehicle = vehicle_at(20.0, 0.0)
     vehicle.dynamics.z = 4.0
-    assert not physics.advance([vehicle], wall(), 0.05)
+    assert not physics.advance([vehicle], [], wall(), FLAT, 0.05)
 
 
 def test_the_tick_is_deterministic():
@@ -176,7 +177,7 @@ def test_the_tick_is_deterministic():
         for member in group:
             member.control = VehicleControl(throttle=0.5, steer=0.1)
         for _ in range(40):
-            physics.advance(group, wall(30.0), 0.1)
+            physics.advance(group, [], wall(30.0), FLAT, 0.1)
         ends.append([(member.dynamics.x, member.dynamics.y, member.dynamics.yaw) for member in group])
     assert ends[0] == ends[1]
 

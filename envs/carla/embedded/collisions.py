@@ -3,16 +3,57 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sim2real_bench.envs.carla.embedded.vehicles import VehicleDynamics
+from sim2real_bench.envs.carla.embedded.geometry import Vector
 
 Float = npt.NDArray[np.float64]
 
 RESTITUTION = 0.1
 SCRAPE_FRICTION = 0.35
+
+
+class Footprint(Protocol):
+    """The half sizes of a body, metres."""
+
+    @property
+    def half_length(self) -> float:
+        """Along x."""
+
+    @property
+    def half_width(self) -> float:
+        """Along y."""
+
+
+class Body(Protocol):
+    """What can be pushed about: vehicles and walkers."""
+
+    x: float
+    y: float
+    yaw: float
+    yaw_rate: float
+
+    @property
+    def model(self) -> Footprint:
+        """Its size."""
+
+    @property
+    def velocity(self) -> Vector:
+        """World axes, m/s."""
+
+    @property
+    def mass(self) -> float:
+        """Kilograms."""
+
+    @property
+    def yaw_inertia(self) -> float:
+        """About z, kg m²."""
+
+    def push(self, point_x: float, point_y: float, impulse_x: float, impulse_y: float) -> None:
+        """Take an impulse (N s, world axes) at a world point."""
 
 
 class Box:
@@ -27,9 +68,9 @@ class Box:
         self.radius = math.hypot(half_length, half_width)
 
     @classmethod
-    def around(cls, vehicle: VehicleDynamics) -> "Box":
-        """The footprint of a vehicle."""
-        return cls(vehicle.x, vehicle.y, vehicle.yaw, vehicle.model.half_length, vehicle.model.half_width)
+    def around(cls, body: Body) -> "Box":
+        """The footprint of a vehicle or walker."""
+        return cls(body.x, body.y, body.yaw, body.model.half_length, body.model.half_width)
 
     def reach(self, axis_x: float, axis_y: float) -> float:
         """Half of the box's extent along a unit axis."""
@@ -103,11 +144,20 @@ def _pressure_point(first: Box, second: Box) -> tuple[float, float]:
 class StaticField:
     """Everything in a town that a vehicle can hit and that never moves."""
 
-    def __init__(self, boxes: Float, heights: Float, tags: npt.NDArray[np.uint8]) -> None:
-        """Take (N, 5) boxes [x, y, yaw, half length, half width], (N,) heights in metres and (N,) semantic tags."""
+    def __init__(self, boxes: Float, heights: Float, tags: npt.NDArray[np.uint8], bases: Float | None = None) -> None:
+        """Take the obstacles.
+
+        Args:
+            boxes: (N, 5) [x, y, yaw, half length, half width].
+            heights: (N,) metres above the foot.
+            tags: (N,) semantic tags.
+            bases: (N,) heights of the feet, metres; None = all 0.
+        """
         self.boxes = np.asarray(boxes, np.float64).reshape(-1, 5)
         self.heights = np.asarray(heights, np.float64)
         self.tags = np.asarray(tags, np.uint8)
+        self.bases = np.zeros(len(self.boxes)) if bases is None else np.asarray(bases, np.float64)
+        self.tops = self.bases + self.heights
         self._x, self._y = self.boxes[:, 0].copy(), self.boxes[:, 1].copy()
         self._radius = np.hypot(self.boxes[:, 3], self.boxes[:, 4])
         self._cache: dict[int, Box] = {}
@@ -128,12 +178,12 @@ class StaticField:
     def blocked(self, box: Box, z: float) -> bool:
         """A box whose bottom is at height z overlaps something."""
         return any(
-            z < self.heights[index] and contact_between(box, self.box(index)) is not None
+            z < self.tops[index] and contact_between(box, self.box(index)) is not None
             for index in self.near(box.x, box.y, box.radius)
         )
 
 
-def bounce(first: VehicleDynamics, second: VehicleDynamics | None, contact: Contact) -> tuple[float, float]:
+def bounce(first: Body, second: Body | None, contact: Contact) -> tuple[float, float]:
     """Separate a vehicle from another one, or from something immovable, and exchange the impulse of the impact.
 
     Args:
@@ -163,8 +213,8 @@ def bounce(first: VehicleDynamics, second: VehicleDynamics | None, contact: Cont
     return impulse_x, impulse_y
 
 
-def _separate(first: VehicleDynamics, second: VehicleDynamics | None, contact: Contact) -> None:
-    share = 1.0 if second is None else second.model.mass / (first.model.mass + second.model.mass)
+def _separate(first: Body, second: Body | None, contact: Contact) -> None:
+    share = 1.0 if second is None else second.mass / (first.mass + second.mass)
     first.x += contact.normal_x * contact.depth * share
     first.y += contact.normal_y * contact.depth * share
     if second is not None:
@@ -172,9 +222,7 @@ def _separate(first: VehicleDynamics, second: VehicleDynamics | None, contact: C
         second.y -= contact.normal_y * contact.depth * (1.0 - share)
 
 
-def _relative_speed(
-    first: VehicleDynamics, second: VehicleDynamics | None, contact: Contact, axis_x: float, axis_y: float
-) -> float:
+def _relative_speed(first: Body, second: Body | None, contact: Contact, axis_x: float, axis_y: float) -> float:
     """Speed of the first body's contact point against the second's along an axis, m/s."""
     total = 0.0
     for body, sign in ((first, 1.0), (second, -1.0)):
@@ -185,10 +233,10 @@ def _relative_speed(
     return total
 
 
-def _inverse_mass(bodies: Iterable[VehicleDynamics], contact: Contact, axis_x: float, axis_y: float) -> float:
+def _inverse_mass(bodies: Iterable[Body], contact: Contact, axis_x: float, axis_y: float) -> float:
     """Change of the relative speed at the contact point per N s along an axis."""
     total = 0.0
     for body in bodies:
         lever = (contact.x - body.x) * axis_y - (contact.y - body.y) * axis_x
-        total += 1.0 / body.model.mass + lever * lever / body.model.yaw_inertia
+        total += 1.0 / body.mass + lever * lever / body.yaw_inertia
     return total

@@ -5,26 +5,29 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sim2real_bench.envs.carla.embedded.actors import Vehicle
-from sim2real_bench.envs.carla.embedded.collisions import Box, StaticField, bounce, contact_between
+from sim2real_bench.envs.carla.embedded.actors import Vehicle, Walker
+from sim2real_bench.envs.carla.embedded.collisions import Body, Box, StaticField, bounce, contact_between
+from sim2real_bench.envs.carla.embedded.town.relief import Relief
 
 SLICE_S = 0.02  # at 40 m/s a slice is 0.8 m: less than half of any vehicle, so nothing is jumped over
 _PASSES = 3
 _REACH_MARGIN = 0.5
 
+Mover = Vehicle | Walker
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A vehicle was hit during a tick.
+    """A vehicle or walker was hit during a tick.
 
     Attributes:
-        vehicle: who.
-        other: the other vehicle, or the index of an obstacle.
-        impulse: on ``vehicle``, N s, world x and y.
+        actor: who.
+        other: the other vehicle or walker, or the index of an obstacle.
+        impulse: on ``actor``, N s, world x and y.
     """
 
-    vehicle: Vehicle
-    other: "Vehicle | int"
+    actor: Mover
+    other: Mover | int
     impulse: tuple[float, float]
 
 
@@ -33,62 +36,71 @@ class _Impulses:
 
     def __init__(self) -> None:
         self._sums: defaultdict[tuple[int, int, bool], tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
-        self._parties: dict[tuple[int, int, bool], tuple[Vehicle, Vehicle | int]] = {}
+        self._parties: dict[tuple[int, int, bool], tuple[Mover, Mover | int]] = {}
 
-    def add(self, vehicle: Vehicle, other: "Vehicle | int", x: float, y: float) -> None:
+    def add(self, actor: Mover, other: Mover | int, x: float, y: float) -> None:
         number = other if isinstance(other, int) else other.actor_id
-        key = (vehicle.actor_id, number, isinstance(other, int))
+        key = (actor.actor_id, number, isinstance(other, int))
         before = self._sums[key]
         self._sums[key] = (before[0] + x, before[1] + y)
-        self._parties[key] = (vehicle, other)
+        self._parties[key] = (actor, other)
 
     def hits(self) -> list[Hit]:
         return [Hit(*self._parties[key], impulse) for key, impulse in self._sums.items()]
 
 
-def advance(vehicles: Sequence[Vehicle], field: StaticField, seconds: float) -> list[Hit]:
-    """Move all vehicles by one tick.
+def advance(
+    vehicles: Sequence[Vehicle], walkers: Sequence[Walker], field: StaticField, relief: Relief, seconds: float
+) -> list[Hit]:
+    """Move all vehicles and walkers by one tick.
 
     Args:
         vehicles: in a fixed order, which is the order contacts are resolved in.
+        walkers: likewise.
         field: the town's obstacles.
+        relief: the ground.
         seconds: duration of the tick.
 
     Returns:
         Who was hit by what, one entry per pair and side.
     """
     count = max(1, math.ceil(seconds / SLICE_S - 1e-9))
-    before = {vehicle.actor_id: vehicle.velocity for vehicle in vehicles}
-    movers = [vehicle for vehicle in vehicles if vehicle.physics]
+    actors: list[Mover] = [*vehicles, *walkers]
+    before = {actor.actor_id: actor.velocity for actor in actors}
+    movers = [actor for actor in actors if actor.physics]
     # Any vehicle may be hit by the fastest one and then be as fast.
-    fastest = max((math.hypot(mover.dynamics.forward, mover.dynamics.side) for mover in movers), default=0.0)
+    fastest = max((math.hypot(*mover.velocity[:2]) for mover in movers), default=0.0)
     travel = (fastest + 10.0 * seconds) * seconds + _REACH_MARGIN
-    near_static = {vehicle.actor_id: _static_candidates(vehicle, field, travel) for vehicle in movers}
-    pairs = list(_pair_candidates(vehicles, travel))
+    near_static = {actor.actor_id: _static_candidates(actor, field, travel) for actor in movers}
+    pairs = list(_pair_candidates(actors, travel))
     impulses = _Impulses()
+    for walker in walkers:
+        if walker.physics:
+            walker.dynamics.advance(walker.control, seconds, relief)
     for _ in range(count):
-        for vehicle in movers:
-            vehicle.dynamics.advance(vehicle.control, seconds / count)
+        for vehicle in vehicles:
+            if vehicle.physics:
+                vehicle.dynamics.advance(vehicle.control, seconds / count)
         for _ in range(_PASSES):
             touched = _resolve_pairs(pairs, impulses)
             touched = _resolve_static(movers, near_static, field, impulses) or touched
             if not touched:
                 break
-    for vehicle in vehicles:
-        old, new = before[vehicle.actor_id], vehicle.velocity
+    for actor in actors:
+        old, new = before[actor.actor_id], actor.velocity
         x, y, z = ((b - a) / seconds for a, b in zip(old, new, strict=True))
-        vehicle.acceleration = (x, y, z)
+        actor.acceleration = (x, y, z)
     return impulses.hits()
 
 
-def _static_candidates(vehicle: Vehicle, field: StaticField, travel: float) -> list[int]:
-    if not vehicle.solid:
+def _static_candidates(actor: Mover, field: StaticField, travel: float) -> list[int]:
+    if not actor.solid:
         return []
-    return field.near(vehicle.dynamics.x, vehicle.dynamics.y, vehicle.box.radius + travel)
+    return field.near(actor.dynamics.x, actor.dynamics.y, Box.around(actor.dynamics).radius + travel)
 
 
-def _pair_candidates(vehicles: Sequence[Vehicle], travel: float) -> Iterator[tuple[Vehicle, Vehicle]]:
-    solid = [(vehicle, vehicle.dynamics, vehicle.box.radius + travel) for vehicle in vehicles if vehicle.solid]
+def _pair_candidates(actors: Sequence[Mover], travel: float) -> Iterator[tuple[Mover, Mover]]:
+    solid = [(actor, actor.dynamics, Box.around(actor.dynamics).radius + travel) for actor in actors if actor.solid]
     for number, (first, here, first_reach) in enumerate(solid):
         for second, there, second_reach in solid[number + 1 :]:
             distance = first_reach + second_reach
@@ -99,12 +111,12 @@ def _pair_candidates(vehicles: Sequence[Vehicle], travel: float) -> Iterator[tup
                     yield second, first
 
 
-def _resolve_pairs(pairs: Sequence[tuple[Vehicle, Vehicle]], impulses: _Impulses) -> bool:
+def _resolve_pairs(pairs: Sequence[tuple[Mover, Mover]], impulses: _Impulses) -> bool:
     touched = False
     for first, second in pairs:
-        if _vertical_gap(first, second) or (first.dynamics.at_rest and second.dynamics.at_rest):
+        if _passes_over(first, second) or (first.dynamics.at_rest and second.dynamics.at_rest):
             continue
-        contact = contact_between(first.box, second.box)
+        contact = contact_between(Box.around(first.dynamics), Box.around(second.dynamics))
         if contact is None:
             continue
         touched = True
@@ -115,20 +127,25 @@ def _resolve_pairs(pairs: Sequence[tuple[Vehicle, Vehicle]], impulses: _Impulses
     return touched
 
 
-def _vertical_gap(first: Vehicle, second: Vehicle) -> bool:
+def _passes_over(first: Mover, second: Mover) -> bool:
+    """One is above the other, or a walker lies on the ground already: it is not hit again and again."""
+    for actor in (first, second):
+        if isinstance(actor, Walker) and actor.dynamics.lying:
+            return True
     low, high = sorted((first.dynamics, second.dynamics), key=lambda dynamics: dynamics.z)
     return high.z > low.z + 2.0 * low.model.half_height
 
 
 def _resolve_static(
-    movers: Sequence[Vehicle], near: dict[int, list[int]], field: StaticField, impulses: _Impulses
+    movers: Sequence[Mover], near: dict[int, list[int]], field: StaticField, impulses: _Impulses
 ) -> bool:
     touched = False
-    for vehicle in movers:
-        dynamics = vehicle.dynamics
+    for actor in movers:
+        dynamics: Body = actor.dynamics
         box = Box.around(dynamics)
-        for index in near[vehicle.actor_id]:
-            if dynamics.z >= field.heights[index]:
+        for index in near[actor.actor_id]:
+            low, high = field.bases[index], field.tops[index]
+            if not low - 2.0 * actor.dynamics.model.half_height < actor.dynamics.z < high:
                 continue
             contact = contact_between(box, field.box(index))
             if contact is None:
@@ -137,5 +154,5 @@ def _resolve_static(
             x, y = bounce(dynamics, None, contact)
             box = Box.around(dynamics)
             if x or y:
-                impulses.add(vehicle, index, x, y)
+                impulses.add(actor, index, x, y)
     return touched

@@ -103,6 +103,16 @@ class VehicleDynamics:
     # -- state to outside ---------------------------------------------------------------------------------------------
 
     @property
+    def mass(self) -> float:
+        """Kilograms."""
+        return self.model.mass
+
+    @property
+    def yaw_inertia(self) -> float:
+        """Moment of inertia about z, kg m²."""
+        return self.model.yaw_inertia
+
+    @property
     def transform(self) -> Transform:
         """The pose of the vehicle's origin: its centre on the ground."""
         return Transform(self.x, self.y, self.z, 0.0, wrap_degrees(math.degrees(self.yaw)), 0.0)
