@@ -1,9 +1,13 @@
 """``python -m sim2real_bench.envs.carla.embedded``: run the embedded server alone."""
 
 import argparse
+import contextlib
+import faulthandler
 import logging
+import os
 import sys
 
+from sim2real_bench.envs.carla.embedded.logs import STDERR, start_logging
 from sim2real_bench.envs.carla.embedded.server import run
 from sim2real_bench.errors import ConfigurationError, Sim2RealError
 
@@ -17,12 +21,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, default=None, help="end when the process with this id ends")
     parser.add_argument("--verbose", action="store_true", help="log every refused call")
     options = parser.parse_args(arguments)
-    level = logging.DEBUG if options.verbose else logging.INFO
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_logging(logging.DEBUG if options.verbose else logging.INFO)
+    faulthandler.enable(STDERR)
     try:
         run(options.host, options.port, options.town, options.parent)
     except Sim2RealError as error:
-        sys.stderr.write(f"error: {error}\n")
+        logging.shutdown()
+        with contextlib.suppress(OSError):
+            os.write(STDERR, f"error: {error}\n".encode(errors="backslashreplace"))
         return 2 if isinstance(error, ConfigurationError) else 1
     return 0
 

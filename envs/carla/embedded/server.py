@@ -1,28 +1,34 @@
 """The embedded server: two listeners, one world, one thread (an OpenGL context belongs to one)."""
 
 import asyncio
-import ipaddress
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Coroutine
 from typing import Any
 
 import psutil
 
+from sim2real_bench.envs.carla.embedded.connections import (
+    BACKLOG,
+    MAX_CALLERS,
+    MAX_SUBSCRIBERS,
+    listen,
+    raise_descriptor_limit,
+    warn_if_public,
+)
+from sim2real_bench.envs.carla.embedded.logs import announce
 from sim2real_bench.envs.carla.embedded.rpc import RpcService
 from sim2real_bench.envs.carla.embedded.scenery import SceneryLibrary
 from sim2real_bench.envs.carla.embedded.streams import StreamHub
 from sim2real_bench.envs.carla.embedded.world import World
-from sim2real_bench.errors import ConfigurationError, SimulatorError
+from sim2real_bench.errors import ConfigurationError
 
 _log = logging.getLogger(__name__)
 
 PARENT_POLL_S = 0.5
 MIN_PAUSE_S = 0.002
 FAILURE_PAUSE_S = 1.0
-_BACKLOG = 64
 
 
 def run(
@@ -47,22 +53,19 @@ def run(
     """
     if not 0 <= port <= 65534:
         raise ConfigurationError(f"port {port} is out of range; choose 0 (any free port) or 1 to 65534")
-    _warn_if_public(host)
+    if parent is not None and parent < 1:
+        raise ConfigurationError(f"{parent} is no process id")
     library = library or SceneryLibrary()
-    with _bind(host, port) as rpc_socket, _bind(host, port + 1 if port else 0) as stream_socket:
+    streams = "(the port after the one for calls, for sensor streams)" if port else "for sensor streams"
+    with (
+        listen(host, port, "for calls") as rpc_socket,
+        listen(host, port + 1 if port else 0, streams) as stream_socket,
+    ):
+        warn_if_public(rpc_socket)
         try:
             asyncio.run(_serve(rpc_socket, stream_socket, town, parent, library))
         finally:
             library.close()
-
-
-def _warn_if_public(host: str) -> None:
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if not loopback:
-        _log.warning("binding %s: anybody who reaches this address controls the server, it knows no passwords", host)
 
 
 async def _serve(
@@ -72,20 +75,21 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    hub = StreamHub()
+    connections = raise_descriptor_limit()
+    callers = min(MAX_CALLERS, connections // 2)
+    hub = StreamHub(min(MAX_SUBSCRIBERS, connections - callers))
     world = World(library, hub, town)
-    service = RpcService(world)
+    service = RpcService(world, callers)
     hub.port = stream_socket.getsockname()[1]
     world.tick()  # clients need a frame above zero
-    rpc_server = await asyncio.start_server(service.serve, sock=rpc_socket, backlog=_BACKLOG)
-    stream_server = await asyncio.start_server(hub.serve, sock=stream_socket, backlog=_BACKLOG)
+    rpc_server = await asyncio.start_server(service.serve, sock=rpc_socket, backlog=BACKLOG)
+    stream_server = await asyncio.start_server(hub.serve, sock=stream_socket, backlog=BACKLOG)
     endings: list[Coroutine[Any, Any, object]] = [stop.wait(), _run_freely(world)]
     if parent is not None:
         endings.append(_watch(parent))
     tasks = [asyncio.create_task(ending) for ending in endings]
     host, port = rpc_socket.getsockname()[:2]
-    sys.stdout.write(f"listening on {host}:{port}\n")
-    sys.stdout.flush()
+    announce(f"listening on {host}:{port}")
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     rpc_server.close()
     stream_server.close()
@@ -93,25 +97,6 @@ async def _serve(
         task.cancel()
     for task in done:
         task.result()
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A socket bound before the town is built, so that a taken port is told at once."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind, protocol)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-        except OSError:
-            bound.close()
-            raise
-    except OSError as error:
-        raise SimulatorError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; "
-            "choose another port (0 = any free one) or end what uses it"
-        ) from error
-    return bound
 
 
 async def _run_freely(world: World) -> None:

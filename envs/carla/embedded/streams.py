@@ -6,18 +6,22 @@ import struct
 import time
 from collections import defaultdict
 
+from sim2real_bench.envs.carla.embedded.connections import MAX_SUBSCRIBERS, Gate
+
 _log = logging.getLogger(__name__)
 
 WORLD_STREAM = 1
 CONNECT_GRACE_S = 0.5
 DRAIN_GRACE_S = 2.0
 MAX_PENDING_STATE_BYTES = 2**20
+MAX_PENDING_BYTES = 256 * 2**20
 _TOKEN = struct.Struct("<IHBB16x")
 _TCP = 1
 _ADDRESS_OF_CLIENT = 0  # the client connects to the host it knows the server by
 _SUBSCRIBE = struct.Struct("<I")
 _SUBSCRIBE_TIMEOUT_S = 30.0
 _POLL_S = 0.001
+_IGNORED_BYTES = 4096
 
 
 class _Subscriber:
@@ -30,9 +34,14 @@ class _Subscriber:
         self.stalled = False
 
     @property
+    def pending(self) -> int:
+        """Bytes that wait to be sent."""
+        return self.transport.get_write_buffer_size()
+
+    @property
     def behind(self) -> bool:
         """As much as allowed waits to be sent already."""
-        waiting = self.transport.get_write_buffer_size()
+        waiting = self.pending
         if waiting == 0:
             self.stalled = False
         return waiting >= self._limit
@@ -47,9 +56,10 @@ class StreamHub:
     Stream ids are never used twice: a client that still listens to a destroyed sensor must not get another one's data.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_subscribers: int = MAX_SUBSCRIBERS) -> None:
         self.port = 0
         self.last_state = b""
+        self.gate = Gate(max_subscribers, "stream connections")
         self._last_id = WORLD_STREAM
         self._subscribers: defaultdict[int, list[_Subscriber]] = defaultdict(list)
         self._awaited: dict[int, float] = {}
@@ -70,12 +80,15 @@ class StreamHub:
 
     def expect(self, stream: int) -> None:
         """A client asked for a token and will connect now: ticks wait for it a moment, or it would miss a frame."""
-        self._awaited[stream] = time.monotonic() + CONNECT_GRACE_S
+        now = time.monotonic()
+        self._awaited = {other: until for other, until in self._awaited.items() if until > now}
+        self._awaited[stream] = now + CONNECT_GRACE_S
 
     def publish(self, stream: int, message: bytes) -> None:
         """Send a message to everybody who listens; who is too far behind does not get this one."""
         if stream == WORLD_STREAM:
             self.last_state = message
+            self._shed()
         for subscriber in self._subscribers.get(stream, ()):
             if subscriber.behind:
                 if not subscriber.stalled:
@@ -83,6 +96,19 @@ class StreamHub:
                 subscriber.stalled = True
             else:
                 subscriber.send(message)
+
+    def _shed(self) -> None:
+        """Drop the connections that do not read, should all together hold more than the server can spare."""
+        everyone = [subscriber for group in self._subscribers.values() for subscriber in group]
+        pending = sum(subscriber.pending for subscriber in everyone)
+        if pending <= MAX_PENDING_BYTES:
+            return
+        for subscriber in sorted(everyone, key=lambda one: one.pending, reverse=True):
+            pending -= subscriber.pending
+            subscriber.transport.abort()
+            if pending <= MAX_PENDING_BYTES:
+                break
+        _log.warning("dropped connections that do not read: %d MiB waited for them", MAX_PENDING_BYTES // 2**20)
 
     async def settle(self) -> None:
         """Wait, within bounds, for awaited connections and for slow readers, so that the next tick loses nothing."""
@@ -106,20 +132,23 @@ class StreamHub:
 
         Unknown and stale ids stay connected without data: a client that is cut off reconnects at once and for ever.
         """
-        try:
-            head = await asyncio.wait_for(reader.readexactly(_SUBSCRIBE.size), _SUBSCRIBE_TIMEOUT_S)
-            (stream,) = _SUBSCRIBE.unpack(head)
-            subscriber = _Subscriber(stream, writer.transport)
-            self._join(stream, subscriber)
+        with self.gate.admit(writer) as admitted:
+            if not admitted:
+                return
             try:
-                while await reader.read(4096):
-                    _log.debug("stream %d: unexpected data from the client is ignored", stream)
-            finally:
-                self._leave(stream, subscriber)
-        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
-            _log.debug("stream connection ended: %r", error)
+                head = await asyncio.wait_for(reader.readexactly(_SUBSCRIBE.size), _SUBSCRIBE_TIMEOUT_S)
+                await self._attend(_SUBSCRIBE.unpack(head)[0], reader, writer)
+            except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+                _log.debug("stream connection ended: %r", error)
+
+    async def _attend(self, stream: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        subscriber = _Subscriber(stream, writer.transport)
+        self._join(stream, subscriber)
+        try:
+            while await reader.read(_IGNORED_BYTES):
+                _log.debug("stream %d: unexpected data from the client is ignored", stream)
         finally:
-            writer.close()
+            self._leave(stream, subscriber)
 
     def _join(self, stream: int, subscriber: _Subscriber) -> None:
         self._subscribers[stream].append(subscriber)
