@@ -95,7 +95,7 @@ class SceneryLibrary:
         if name not in self._built:
             town = self._build(name)
             obstacles = town.obstacles
-            field = StaticField(obstacles.boxes, obstacles.heights, obstacles.tags)
+            field = StaticField(obstacles.boxes, obstacles.heights, obstacles.tags, obstacles.bases)
             self._built[name] = Scenery(town, field, self._make_renderer)
         for other, scenery in self._built.items():
             if other != name:
