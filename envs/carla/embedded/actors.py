@@ -16,6 +16,7 @@ from sim2real_bench.envs.carla.embedded.messages import (
     vehicle_union,
     walker_union,
 )
+from sim2real_bench.envs.carla.embedded.prop_models import PropModel
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl, VehicleDynamics
 from sim2real_bench.envs.carla.embedded.walker_control import WalkerControl
 from sim2real_bench.envs.carla.embedded.wire import Description
@@ -145,6 +146,11 @@ class Vehicle(Actor):
         """The footprint."""
         return Box.around(self.dynamics)
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """Heights of its lowest and highest point, metres."""
+        return self.dynamics.z, self.dynamics.z + 2.0 * self.dynamics.model.half_height
+
     def follow(self) -> None:
         """Vehicles move by themselves."""
 
@@ -213,6 +219,16 @@ class Walker(Actor):
         """World axes, m/s."""
         return self.dynamics.velocity if self.physics else ZERO
 
+    @property
+    def box(self) -> Box:
+        """The footprint."""
+        return Box.around(self.dynamics)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Heights of its feet and its head, metres."""
+        return self.dynamics.z, self.dynamics.z + self.dynamics.height
+
     def follow(self) -> None:
         """Walkers move by themselves."""
 
@@ -253,23 +269,37 @@ class Prop(Actor):
     """A thing that stands around and can be hit; its origin is the middle of its foot.
 
     Attributes:
-        half_size: half length, width and height in metres.
-        tag: its class.
-        body: the renderer's shape, "" = none.
+        model: size, class and shape.
+        solid: it collides.
     """
 
-    half_size: Vector
-    tag: CarlaClass = CarlaClass.STATIC
-    body: str = ""
+    model: PropModel
     solid: bool = True
+
+    @property
+    def box(self) -> Box:
+        """The footprint."""
+        half_length, half_width, _ = self.model.half_size
+        pose = self.transform
+        return Box(pose.x, pose.y, math.radians(pose.yaw), half_length, half_width)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Heights of its foot and its top, metres."""
+        return self.pose.z, self.pose.z + 2.0 * self.model.half_size[2]
 
     def bounding_box(self) -> list[Any]:
         """The box stands on the origin."""
-        return [[0.0, 0.0, self.half_size[2]], list(self.half_size), [0.0, 0.0, 0.0], self.actor_id]
+        half = self.model.half_size
+        return [[0.0, 0.0, half[2]], list(half), [0.0, 0.0, 0.0], self.actor_id]
 
     def semantic_tags(self) -> bytes:
         """Its class."""
-        return bytes([self.tag])
+        return bytes([self.model.tag])
+
+
+Solid = Vehicle | Walker | Prop
+"""What takes up room on the ground."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim2real_bench.envs.carla.embedded.attributes import Attribute, AttributeType
+from sim2real_bench.envs.carla.embedded.prop_models import PROP_MODELS, PropModel
 from sim2real_bench.envs.carla.embedded.sensors import catalogue
 from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS, VehicleModel
+from sim2real_bench.envs.carla.embedded.walker_dynamics import MAX_SPEED as MAX_WALKER_SPEED
+from sim2real_bench.envs.carla.embedded.walker_models import PEDESTRIANS, Pedestrian
 from sim2real_bench.envs.carla.embedded.wire import Description
 from sim2real_bench.errors import ConfigurationError
 
+WALKER_CONTROLLER = "controller.ai.walker"
 CAMERA_RGB = catalogue.RGB
 CAMERA_DEPTH = catalogue.DEPTH
 CAMERA_SEMANTIC = catalogue.SEMANTIC
@@ -54,12 +58,31 @@ def _vehicle(model: VehicleModel) -> tuple[Attribute, ...]:
         _fixed("generation", AttributeType.INT, "1"),
         _fixed("special_type", AttributeType.STRING, ""),
         _fixed("object_type", AttributeType.STRING, ""),
-        _fixed("has_lights", AttributeType.BOOL, "false"),
+        _fixed("has_lights", AttributeType.BOOL, "true"),
     )
+
+
+def _walker(pedestrian: Pedestrian) -> tuple[Attribute, ...]:
+    speeds = tuple(f"{speed:g}" for speed in pedestrian.speeds)
+    return (
+        Attribute("is_invincible", AttributeType.BOOL, ("true",)),
+        Attribute("speed", AttributeType.FLOAT, speeds, low=0.0, high=MAX_WALKER_SPEED),
+        _text("role_name", "pedestrian"),
+        _fixed("gender", AttributeType.STRING, pedestrian.gender),
+        _fixed("age", AttributeType.STRING, pedestrian.age),
+        _fixed("generation", AttributeType.INT, "2"),
+    )
+
+
+def _prop(model: PropModel) -> tuple[Attribute, ...]:
+    return _text("role_name", "prop"), _fixed("size", AttributeType.STRING, model.size)
 
 
 def _library() -> dict[str, Blueprint]:
     entries: dict[str, Sequence[Attribute]] = {name: _vehicle(model) for name, model in VEHICLE_MODELS.items()}
+    entries |= {name: _walker(pedestrian) for name, pedestrian in PEDESTRIANS.items()}
+    entries |= {name: _prop(model) for name, model in PROP_MODELS.items()}
+    entries |= {WALKER_CONTROLLER: (_text("role_name", "default"),)}
     entries |= catalogue.SENSOR_BLUEPRINTS
     return {
         name: Blueprint(uid, name, tuple(attributes)) for uid, (name, attributes) in enumerate(entries.items(), start=1)

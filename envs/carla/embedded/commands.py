@@ -61,6 +61,10 @@ def _respond(world: World, methods: Methods, command: object) -> list[Any]:
         return [[1, _apply(world, methods, command)]]
     except Sim2RealError as error:
         return [[0, [str(error)]]]
+    except Exception as error:
+        # A fault of ours in one command must not cost the client the answers to the others.
+        _log.exception("internal error in a batch")
+        return [[0, [f"internal error: {type(error).__name__}: {error}"]]]
 
 
 def _apply(world: World, methods: Methods, command: object, spawned: int | None = None) -> int:

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from sim2real_bench.envs.carla.embedded.actors import Actor, Sensor, Vehicle, WalkerController, paint_of
-from sim2real_bench.envs.carla.embedded.blueprints import CAMERAS, LANE_INVASION, resolve
+from sim2real_bench.envs.carla.embedded.actors import (
+    Actor,
+    Prop,
+    Sensor,
+    Solid,
+    Vehicle,
+    Walker,
+    WalkerController,
+    paint_of,
+)
+from sim2real_bench.envs.carla.embedded.blueprints import CAMERAS, LANE_INVASION, WALKER_CONTROLLER, resolve
 from sim2real_bench.envs.carla.embedded.collisions import contact_between
 from sim2real_bench.envs.carla.embedded.geometry import Transform
+from sim2real_bench.envs.carla.embedded.prop_models import PROP_MODELS
 from sim2real_bench.envs.carla.embedded.refusal import RefusedError
 from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleDynamics
+from sim2real_bench.envs.carla.embedded.walker_dynamics import WalkerDynamics
+from sim2real_bench.envs.carla.embedded.walker_models import PEDESTRIANS
 from sim2real_bench.envs.carla.embedded.wire import Description
 
 if TYPE_CHECKING:
     from sim2real_bench.envs.carla.embedded.world import World
 
-WALKER_CONTROLLER = "controller.ai.walker"
 BLOCKED = "Spawn failed because of collision at spawn position"
 
+S = TypeVar("S", bound=Solid)
 Attributes = dict[str, str]
 Maker = Callable[["World", Description, Transform, "Actor | None", Attributes], Actor]
 
@@ -50,16 +62,42 @@ def _make_vehicle(
     _refuse_mounting(description, parent)
     dynamics = VehicleDynamics(VEHICLE_MODELS[description.type_id], pose)
     vehicle = Vehicle(0, description, pose, dynamics=dynamics, paint=paint_of(attributes))
-    taken = any(
-        other.solid
-        and abs(other.dynamics.z - dynamics.z) < 2.0 * dynamics.model.half_height
-        and contact_between(vehicle.box, other.box)
-        for other in world.vehicles()
-    )
-    if taken or world.scenery.field.blocked(vehicle.box, dynamics.z):
+    return _placed(world, vehicle)
+
+
+def _make_walker(
+    world: World, description: Description, pose: Transform, parent: Actor | None, attributes: Attributes
+) -> Walker:
+    del attributes
+    _refuse_mounting(description, parent)
+    pedestrian = PEDESTRIANS[description.type_id]
+    dynamics = WalkerDynamics(pedestrian.model, pose)
+    return _placed(world, Walker(0, description, pose, dynamics=dynamics, paint=pedestrian.clothes))
+
+
+def _make_prop(
+    world: World, description: Description, pose: Transform, parent: Actor | None, attributes: Attributes
+) -> Prop:
+    del attributes
+    prop = Prop(0, description, pose, model=PROP_MODELS[description.type_id])
+    if parent is None:
+        return _placed(world, prop)
+    prop.solid = False  # it would push its bearer away
+    prop.actor_id = world.next_id()
+    return prop
+
+
+def _placed(world: World, newcomer: S) -> S:
+    """Give a newcomer its id if its place is free."""
+    low, high = newcomer.span
+    for other in world.solids():
+        other_low, other_high = other.span
+        if other.solid and low < other_high and other_low < high and contact_between(newcomer.box, other.box):
+            raise RefusedError(BLOCKED)
+    if world.scenery.field.blocked(newcomer.box, low):
         raise RefusedError(BLOCKED)
-    vehicle.actor_id = world.next_id()
-    return vehicle
+    newcomer.actor_id = world.next_id()
+    return newcomer
 
 
 def _make_controller(
@@ -90,6 +128,8 @@ def _refuse_mounting(description: Description, parent: Actor | None) -> None:
 
 _MAKERS: dict[str, Maker] = {
     "vehicle.": _make_vehicle,
+    "walker.": _make_walker,
+    "static.prop.": _make_prop,
     WALKER_CONTROLLER: _make_controller,
     "sensor.": _make_sensor,
 }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from sim2real_bench.envs.carla.embedded import physics, wire
-from sim2real_bench.envs.carla.embedded.actors import Actor, Sensor, Vehicle, Walker
+from sim2real_bench.envs.carla.embedded.actors import Actor, Prop, Sensor, Solid, Vehicle, Walker
 from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector, relative_to
 from sim2real_bench.envs.carla.embedded.messages import MAP_CHANGED, Stamp, world_state
 from sim2real_bench.envs.carla.embedded.refusal import RefusedError
@@ -230,6 +230,14 @@ class World:
     def walkers(self) -> list[Walker]:
         """All walkers, oldest first."""
         return list(self._of(Walker))
+
+    def props(self) -> list[Prop]:
+        """All props, oldest first."""
+        return list(self._of(Prop))
+
+    def solids(self) -> Iterator[Solid]:
+        """Everything that takes up room on the ground."""
+        return (actor for actor in self.actors.values() if isinstance(actor, Vehicle | Walker | Prop))
 
     def traffic_signals(self) -> list[TrafficSignal]:
         """Traffic lights and signs, in the order of the town's."""
