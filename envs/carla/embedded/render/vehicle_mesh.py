@@ -1,7 +1,9 @@
-"""Meshes of the vehicle bodies: a lofted hull, a greenhouse with windows, wheels, lights.
+"""Meshes of cars: a lofted hull, a greenhouse with windows, wheels, lamps.
 
 A body points along +x, stands on z = 0 and is centred on its box. A tint below zero stands for the paint of the
-instance; ``glow`` -1 marks glass, 1 lights that shine at night.
+instance. ``glow`` says how a face is lit: -0.5 gloss of sheet metal, -1 glass, 0 dull, and 2 to 7 the lamps of
+``body_parts.Lamp`` (head, tail and brake, left and right blinker, reverse, beacon), which the renderer lights by the
+flags of ``carla.VehicleLightState``.
 """
 
 from __future__ import annotations
@@ -10,23 +12,33 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from sim2real_bench.envs.carla.embedded.town.bodies import VEHICLE_BODIES
-from sim2real_bench.envs.carla.embedded.town.mesh import MeshBuilder
+from sim2real_bench.envs.carla.embedded.render.body_parts import (
+    AMBER,
+    BLUE,
+    GLASS,
+    GLAZED,
+    GLOSS,
+    HEAD_LAMP,
+    PAINT,
+    PLATE,
+    TAIL_LAMP,
+    TRIM,
+    BodyBuilder,
+    Colour,
+    Float,
+    Lamp,
+    Point,
+    inset,
+    mix,
+    smooth_normals,
+)  # fmt: skip
+from sim2real_bench.envs.carla.embedded.town.bodies import BODIES
 from sim2real_bench.envs.carla.embedded.town.model import Mesh
-from sim2real_bench.envs.carla.embedded.town.palette import LAYER
-from sim2real_bench.envs.classes import CarlaClass
 
-Float = npt.NDArray[np.float64]
-Colour = tuple[float, float, float]
-
-PAINT: Colour = (-1.0, -1.0, -1.0)
-_GLASS: Colour = (0.05, 0.06, 0.075)
-_RUBBER: Colour = (0.035, 0.035, 0.038)
-_TRIM: Colour = (0.045, 0.045, 0.05)
-_GLOSS, _GLAZED = -0.5, -1.0  # kinds of reflection, in ``glow``
-_OUT_M = 0.008  # windows and lights lie this far above the sheet metal
+_MIRROR_M = 0.05  # the mirrors reach this far beyond the doors, to the sides of the box
+_SECTION = ((0.90, 0.0), (0.985, 0.16), (1.0, 0.52), (0.965, 0.84), (0.86, 0.985))
+"""Right half of a cross-section: share of the half width, share of the height; the middle is a little higher."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,8 @@ class _Shape:
         roof_share: width of the roof against the body.
         wheel_radius: metres.
         axles: x of rear and front axle.
-        blind: no side windows behind this x (vans).
+        panes: (start, end) of the side windows as shares of the greenhouse from its tail to the windscreen.
+        rear_panes: the same across the back.
     """
 
     hull: tuple[tuple[float, float, float, float], ...]
@@ -47,238 +60,234 @@ class _Shape:
     roof_share: float
     wheel_radius: float
     axles: tuple[float, float]
-    blind: float = -99.0
+    panes: tuple[tuple[float, float], ...] = ((0.06, 0.49), (0.53, 0.95))
+    rear_panes: tuple[tuple[float, float], ...] = ((0.08, 0.92),)
 
 
 _SHAPES = {
     "sedan": _Shape(
-        ((-2.32, 0.84, 0.42, 0.86), (-2.22, 0.93, 0.30, 0.99), (-1.75, 1.0, 0.24, 1.03), (-0.9, 1.0, 0.22, 0.99),
-         (0.7, 1.0, 0.22, 0.97), (1.35, 0.99, 0.23, 0.93), (1.95, 0.95, 0.26, 0.82),
-         (2.25, 0.90, 0.29, 0.76), (2.32, 0.83, 0.34, 0.67)),
-        ((-1.72, 0.98), (-0.98, 1.42), (0.18, 1.45), (1.08, 0.93)), 0.70, 0.33, (-1.38, 1.42),
+        ((-2.31, 0.86, 0.36, 0.92), (-2.20, 0.95, 0.27, 1.00), (-1.70, 1.0, 0.22, 1.02), (-0.8, 1.0, 0.20, 0.97),
+         (0.75, 1.0, 0.20, 0.95), (1.40, 0.99, 0.21, 0.90), (2.00, 0.95, 0.23, 0.80),
+         (2.22, 0.90, 0.25, 0.73), (2.31, 0.80, 0.30, 0.64)),
+        ((-1.78, 0.98), (-0.92, 1.41), (0.12, 1.43), (1.12, 0.91)), 0.70, 0.33, (-1.38, 1.42),
+    ),
+    "coupe": _Shape(
+        ((-2.25, 0.86, 0.36, 0.84), (-2.14, 0.95, 0.26, 0.92), (-1.62, 1.0, 0.21, 0.94), (-0.8, 1.0, 0.19, 0.90),
+         (0.55, 1.0, 0.19, 0.88), (1.25, 0.99, 0.20, 0.84), (1.92, 0.95, 0.22, 0.74),
+         (2.16, 0.89, 0.24, 0.67), (2.25, 0.78, 0.28, 0.58)),
+        ((-1.86, 0.90), (-0.80, 1.26), (-0.05, 1.29), (0.88, 0.85)), 0.68, 0.33, (-1.36, 1.40),
+        panes=((0.22, 0.46), (0.50, 0.95)),
     ),
     "hatchback": _Shape(
-        ((-2.02, 0.86, 0.40, 0.92), (-1.96, 0.95, 0.30, 1.02), (-1.5, 1.0, 0.24, 1.03), (-0.6, 1.0, 0.22, 1.0),
-         (0.7, 1.0, 0.22, 0.98), (1.25, 0.99, 0.24, 0.94), (1.72, 0.94, 0.27, 0.84),
-         (1.95, 0.90, 0.30, 0.78), (2.02, 0.83, 0.34, 0.69)),
-        ((-1.93, 1.0), (-1.55, 1.47), (0.12, 1.50), (0.98, 0.95)), 0.72, 0.32, (-1.25, 1.26),
+        ((-2.01, 0.88, 0.36, 0.94), (-1.94, 0.96, 0.27, 1.02), (-1.45, 1.0, 0.22, 1.02), (-0.6, 1.0, 0.20, 0.99),
+         (0.7, 1.0, 0.20, 0.97), (1.25, 0.99, 0.22, 0.92), (1.72, 0.94, 0.25, 0.83),
+         (1.94, 0.89, 0.27, 0.76), (2.01, 0.80, 0.32, 0.67)),
+        ((-1.93, 0.99), (-1.52, 1.46), (0.06, 1.48), (1.05, 0.93)), 0.72, 0.32, (-1.25, 1.26),
+        panes=((0.10, 0.46), (0.50, 0.95)),
     ),
     "suv": _Shape(
-        ((-2.28, 0.88, 0.48, 1.02), (-2.22, 0.96, 0.36, 1.12), (-1.7, 1.0, 0.30, 1.14), (-0.6, 1.0, 0.28, 1.12),
-         (0.75, 1.0, 0.28, 1.10), (1.35, 0.99, 0.30, 1.06), (1.95, 0.96, 0.33, 0.98),
-         (2.22, 0.92, 0.37, 0.92), (2.28, 0.86, 0.42, 0.82)),
-        ((-2.18, 1.1), (-1.72, 1.66), (0.2, 1.69), (1.02, 1.07)), 0.76, 0.37, (-1.34, 1.38),
+        ((-2.27, 0.90, 0.42, 1.04), (-2.20, 0.97, 0.34, 1.12), (-1.7, 1.0, 0.29, 1.13), (-0.6, 1.0, 0.27, 1.11),
+         (0.8, 1.0, 0.27, 1.09), (1.40, 0.99, 0.28, 1.05), (1.98, 0.96, 0.31, 0.98),
+         (2.20, 0.92, 0.34, 0.91), (2.27, 0.86, 0.38, 0.82)),
+        ((-2.18, 1.1), (-1.76, 1.65), (0.14, 1.67), (1.06, 1.06)), 0.77, 0.37, (-1.34, 1.38),
+        panes=((0.07, 0.26), (0.29, 0.58), (0.61, 0.95)),
     ),
     "estate": _Shape(
-        ((-2.36, 0.86, 0.42, 0.88), (-2.30, 0.94, 0.30, 1.0), (-1.75, 1.0, 0.24, 1.02), (-0.9, 1.0, 0.22, 0.99),
-         (0.75, 1.0, 0.22, 0.97), (1.4, 0.99, 0.23, 0.93), (2.0, 0.95, 0.26, 0.82),
-         (2.29, 0.90, 0.29, 0.76), (2.36, 0.83, 0.34, 0.67)),
-        ((-2.26, 0.99), (-1.9, 1.45), (0.2, 1.48), (1.1, 0.93)), 0.71, 0.33, (-1.4, 1.45),
+        ((-2.35, 0.88, 0.36, 0.92), (-2.28, 0.95, 0.27, 1.0), (-1.75, 1.0, 0.22, 1.01), (-0.9, 1.0, 0.20, 0.97),
+         (0.75, 1.0, 0.20, 0.95), (1.42, 0.99, 0.21, 0.90), (2.02, 0.95, 0.23, 0.80),
+         (2.26, 0.90, 0.25, 0.73), (2.35, 0.80, 0.30, 0.64)),
+        ((-2.26, 0.99), (-1.86, 1.44), (0.14, 1.46), (1.14, 0.91)), 0.71, 0.33, (-1.4, 1.45),
+        panes=((0.06, 0.28), (0.31, 0.60), (0.63, 0.95)),
     ),
     "van": _Shape(
-        ((-2.58, 0.93, 0.46, 1.10), (-2.55, 0.98, 0.34, 1.18), (-1.8, 1.0, 0.28, 1.18), (0.0, 1.0, 0.28, 1.18),
-         (1.3, 1.0, 0.28, 1.18), (1.85, 0.99, 0.30, 1.14), (2.35, 0.97, 0.33, 1.06),
-         (2.53, 0.93, 0.36, 0.98), (2.58, 0.88, 0.42, 0.90)),
-        ((-2.54, 1.15), (-2.48, 2.02), (1.0, 2.06), (1.82, 1.12)), 0.88, 0.36, (-1.62, 1.58), blind=-0.1,
+        ((-2.57, 0.95, 0.42, 1.10), (-2.54, 0.985, 0.33, 1.18), (-1.8, 1.0, 0.28, 1.18), (0.0, 1.0, 0.28, 1.18),
+         (1.3, 1.0, 0.28, 1.16), (1.90, 0.99, 0.29, 1.10), (2.35, 0.97, 0.31, 1.00),
+         (2.51, 0.92, 0.34, 0.92), (2.57, 0.84, 0.38, 0.82)),
+        ((-2.55, 1.13), (-2.48, 2.02), (0.95, 2.05), (1.90, 1.09)), 0.88, 0.36, (-1.62, 1.58),
+        panes=((0.72, 0.96),), rear_panes=((0.08, 0.46), (0.54, 0.92)),
+    ),
+    "minibus": _Shape(
+        ((-2.23, 0.92, 0.42, 0.98), (-2.20, 0.97, 0.32, 1.06), (-1.5, 1.0, 0.27, 1.08), (0.0, 1.0, 0.27, 1.08),
+         (1.2, 1.0, 0.27, 1.08), (1.8, 0.99, 0.28, 1.08), (2.10, 0.97, 0.30, 1.06),
+         (2.20, 0.93, 0.33, 1.02), (2.23, 0.88, 0.40, 0.96)),
+        ((-2.18, 1.05), (-2.02, 1.96), (1.66, 1.99), (2.16, 1.04)), 0.84, 0.33, (-1.15, 1.25),
+        panes=((0.04, 0.26), (0.29, 0.50), (0.53, 0.74), (0.77, 0.96)),
+    ),
+    "microcar": _Shape(
+        ((-1.14, 0.82, 0.34, 0.82), (-1.08, 0.92, 0.26, 0.90), (-0.8, 0.98, 0.22, 0.93), (-0.3, 1.0, 0.20, 0.93),
+         (0.2, 1.0, 0.20, 0.92), (0.6, 0.99, 0.21, 0.90), (0.9, 0.94, 0.24, 0.84),
+         (1.07, 0.87, 0.27, 0.76), (1.14, 0.76, 0.32, 0.66)),
+        ((-1.05, 0.88), (-0.68, 1.36), (0.22, 1.39), (0.82, 0.86)), 0.74, 0.27, (-0.72, 0.74),
+        panes=((0.12, 0.92),),
+    ),
+    "pickup": _Shape(
+        ((-2.74, 0.92, 0.46, 1.06), (-2.70, 0.98, 0.38, 1.12), (-1.8, 1.0, 0.33, 1.12), (-0.75, 1.0, 0.31, 1.12),
+         (0.95, 1.0, 0.31, 1.12), (1.65, 0.99, 0.32, 1.10), (2.40, 0.97, 0.35, 1.04),
+         (2.66, 0.93, 0.38, 0.97), (2.74, 0.87, 0.44, 0.86)),
+        ((-0.85, 1.1), (-0.62, 1.80), (0.45, 1.82), (1.22, 1.09)), 0.78, 0.40, (-1.72, 1.72),
+        panes=((0.08, 0.42), (0.47, 0.95)),
     ),
 }  # fmt: skip
-
-_SECTION = ((0.86, 0.0), (0.97, 0.14), (1.0, 0.52), (0.985, 0.84), (0.90, 0.97), (0.62, 1.0))
-"""Right half of a cross-section: share of the half width, share of the height; the middle is a little higher."""
-
-
-def _grid_normals(grid: Float) -> Float:
-    """Smooth normals of a grid of points (rows from tail to nose, columns from right to left over the top)."""
-    along, across = np.gradient(grid, axis=0), np.gradient(grid, axis=1)
-    normals = np.cross(along, across)
-    return np.asarray(normals / (np.linalg.norm(normals, axis=2)[..., None] + 1e-9))
+_POLICE = _Shape(
+    tuple((x * 1.056, share, low + 0.02, high + 0.03) for x, share, low, high in _SHAPES["sedan"].hull),
+    tuple((x * 1.056, z + 0.04) for x, z in _SHAPES["sedan"].cabin), 0.72, 0.35, (-1.46, 1.50),
+)  # fmt: skip
+_SHAPES["police"] = _POLICE
+CAR_BODIES = frozenset(_SHAPES)
+"""The bodies made here."""
 
 
-def _hull(mesh: MeshBuilder, shape: _Shape, half_width: float) -> None:
+def _hull(build: BodyBuilder, shape: _Shape, half_width: float) -> None:
     rows = []
     for x, share, low, high in shape.hull:
         right = [(x, -half_width * share * w, low + (high - low) * h) for w, h in _SECTION]
         left = [(px, -py, pz) for px, py, pz in reversed(right)]
-        rows.append([*right, (x, 0.0, high + 0.015), *left])
+        rows.append([*right, (x, 0.0, high + 0.012), *left])
     grid = np.array(rows)
-    normals = _grid_normals(grid)
-    count, columns = grid.shape[:2]
-    i, j = (index.ravel() for index in np.meshgrid(np.arange(count - 1), np.arange(columns - 1), indexing="ij"))
-    a = i * columns + j
-    triangles = np.vstack([np.c_[a, a + columns, a + columns + 1], np.c_[a, a + columns + 1, a + 1]])
-    mesh.add(
-        grid.reshape(-1, 3),
-        normals.reshape(-1, 3),
-        (0.5, 0.5),
-        triangles,
-        LAYER["plain"],
-        CarlaClass.CAR,
-        PAINT,
-        _GLOSS,
-    )
-    for row, sign in ((0, -1.0), (count - 1, 1.0)):
+    build.grid(grid, smooth_normals(grid), PAINT)
+    for row, sign in ((0, -1.0), (-1, 1.0)):
         ring = [tuple(point) for point in grid[row].tolist()]
-        mesh.polygon(
-            ring[::-1] if sign > 0 else ring,
-            [(0.5, 0.5)],
-            LAYER["plain"],
-            CarlaClass.CAR,
-            PAINT,
-            _GLOSS,
-            (sign, 0.0, 0.15),
-        )
-    sill = [(x, half_width * share * _SECTION[0][0], low) for x, share, low, _ in shape.hull]
-    floor = [(x, -y, z + 0.02) for x, y, z in sill] + [(x, y, z + 0.02) for x, y, z in reversed(sill)]
-    mesh.polygon(floor[::-1], [(0.5, 0.5)], LAYER["plain"], CarlaClass.CAR, _TRIM, 0.0, (0.0, 0.0, -1.0))
+        build.face(ring[::-1] if sign > 0 else ring, PAINT, GLOSS, (sign * 0.97, 0.0, 0.22))
+    sill = [
+        (x, half_width * share * _SECTION[0][0], low) for x, share, low, _ in (shape.hull[k] for k in (0, 1, -2, -1))
+    ]
+    build.face(
+        [(x, y, z) for x, y, z in sill] + [(x, -y, z) for x, y, z in reversed(sill)], TRIM, 0.0, (0.0, 0.0, -1.0)
+    )
+    side = half_width + 0.003
+    build.both(_band(shape.axles[0] + 0.42, shape.axles[1] - 0.42, side, shape.hull[3][2] + 0.02, 0.10), TRIM)
 
 
-def _quad(mesh: MeshBuilder, points: list[tuple[float, float, float]], tint: Colour, glow: float) -> None:
-    mesh.polygon(points, [(0.5, 0.5)], LAYER["plain"], CarlaClass.CAR, tint, glow)
+def _band(x0: float, x1: float, y: float, z: float, height: float) -> list[Point]:
+    """An upright rectangle on the left side."""
+    return [(x1, y, z), (x0, y, z), (x0, y, z + height), (x1, y, z + height)]
 
 
-def _mix(a: Float, b: Float, share: float) -> Float:
-    return np.asarray(a + (b - a) * share)
-
-
-def _inset(quad: Float, left: float, right: float, low: float, high: float) -> list[tuple[float, float, float]]:
-    """A window inside a quad (corners anticlockwise from the lower left), moved out along the normal."""
-    normal = np.cross(quad[1] - quad[0], quad[3] - quad[0])
-    normal = normal / np.linalg.norm(normal) * _OUT_M
-
-    def at(u: float, v: float) -> tuple[float, float, float]:
-        x, y, z = (_mix(_mix(quad[0], quad[1], u), _mix(quad[3], quad[2], u), v) + normal).tolist()
-        return x, y, z
-
-    return [at(left, low), at(right, low), at(right, high), at(left, high)]
-
-
-def _cabin(mesh: MeshBuilder, shape: _Shape, half_width: float) -> None:
+def _cabin(build: BodyBuilder, shape: _Shape, half_width: float) -> None:
     (xr0, zr0), (xr1, zr1), (xf1, zf1), (xf0, zf0) = shape.cabin
-    base, roof = half_width * 0.90, half_width * shape.roof_share
-    corner = {
-        side: np.array(
-            [(xr0, side * base, zr0), (xf0, side * base, zf0), (xf1, side * roof, zf1), (xr1, side * roof, zr1)]
-        )
-        for side in (-1.0, 1.0)
-    }
-    right, left = corner[-1.0], corner[1.0]
-    for side, quad in ((-1.0, right), (1.0, left[[1, 0, 3, 2]])):
-        _quad(mesh, [tuple(p) for p in quad.tolist()], PAINT, _GLOSS)
-        _side_windows(mesh, shape, quad, side)
+    base, roof = half_width * 0.93, half_width * shape.roof_share
+    right, left = (
+        np.array([(xr0, s * base, zr0), (xf0, s * base, zf0), (xf1, s * roof, zf1), (xr1, s * roof, zr1)])
+        for s in (-1.0, 1.0)
+    )
+    for quad in (right, left[[1, 0, 3, 2]]):
+        build.face(quad.tolist(), PAINT, GLOSS)
+    for u0, u1 in shape.panes:
+        build.both([(x, -y, z) for x, y, z in inset(right, u0, u1, 0.13, 0.88)][::-1], GLASS, GLAZED)
     front = np.array([right[1], left[1], left[2], right[2]])
     rear = np.array([left[0], right[0], right[3], left[3]])
-    for quad, margin in ((front, 0.05), (rear, 0.09)):
-        _quad(mesh, [tuple(p) for p in quad.tolist()], PAINT, _GLOSS)
-        if margin < 0.06 or shape.blind < -50.0:
-            _quad(mesh, _inset(quad, margin, 1.0 - margin, 0.08, 0.92), _GLASS, _GLAZED)
+    for quad, panes in ((front, ((0.05, 0.95),)), (rear, shape.rear_panes)):
+        build.face(quad.tolist(), PAINT, GLOSS)
+        low = 0.06 if quad is front else 0.30 if len(panes) > 1 else 0.12
+        for u0, u1 in panes:
+            build.face(inset(quad, u0, u1, low, 0.93), GLASS, GLAZED)
+    _roof(build, right, left)
+
+
+def _roof(build: BodyBuilder, right: Float, left: Float) -> None:
+    """A roof that is curved across and a little along."""
+    rows = []
+    for share, rise in ((0.0, 0.0), (0.5, 0.022), (1.0, 0.0)):
+        start, end = mix(right[3], right[2], share), mix(left[3], left[2], share)
+        lifts = ((0.0, 0.0), (0.14, rise + 0.018), (0.5, rise + 0.03), (0.86, rise + 0.018), (1.0, 0.0))
+        rows.append([mix(start, end, v) + np.array([0.0, 0.0, lift]) for v, lift in lifts])
+    grid = np.array(rows)
+    across = np.array([-0.75, -0.3, 0.0, 0.3, 0.75])
+    normals = np.stack(
+        [np.stack([np.full(5, tilt), across, np.sqrt(1.0 - across**2)], -1) for tilt in (-0.12, 0.0, 0.12)]
+    )
+    build.grid(grid, normals, PAINT)
+
+
+def _lamp(build: BodyBuilder, shape: _Shape, half_width: float, front: bool) -> None:
+    """Lamps at one end: the left one and its mirror image, drawn round the corner of the hull."""
+    end, before = (shape.hull[-1], shape.hull[-2]) if front else (shape.hull[0], shape.hull[1])
+    sign = 1.0 if front else -1.0
+    z0, z1 = end[3] - 0.19, end[3] - 0.05
+    x, out = end[0] + sign * 0.006, half_width * end[1]
+    side_x, side_y = before[0], half_width * before[1] * 0.985 + 0.004
+    for left in (True, False):
+        flip = 1.0 if left else -1.0
+        blinker = Lamp.LEFT_BLINKER if left else Lamp.RIGHT_BLINKER
+
+        def quad(y0: float, y1: float, xs: tuple[float, float], tint: Colour, lamp: Lamp, flip: float = flip) -> None:
+            points = [(xs[0], flip * y0, z0), (xs[1], flip * y1, z0), (xs[1], flip * y1, z1), (xs[0], flip * y0, z1)]
+            build.face(points if flip * sign > 0 else points[::-1], tint, float(lamp))
+
+        if front:
+            quad(out * 0.55, out * 0.96, (x, x), HEAD_LAMP, Lamp.HEAD)
         else:
-            for u0, u1 in ((0.08, 0.46), (0.54, 0.92)):  # the back doors of a van
-                _quad(mesh, _inset(quad, u0, u1, 0.45, 0.9), _GLASS, _GLAZED)
-    middle_rear, middle_front = _mix(right[3], left[3], 0.5), _mix(right[2], left[2], 0.5)
-    rise = np.array([0.0, 0.0, 0.03])
-    top = np.array([right[3], right[2], middle_front + rise, left[2], left[3], middle_rear + rise])
-    normals = np.array([(0, -0.35, 0.94), (0, -0.35, 0.94), (0, 0, 1), (0, 0.35, 0.94), (0, 0.35, 0.94), (0, 0, 1)])
-    faces = [[0, 1, 2], [0, 2, 5], [5, 2, 3], [5, 3, 4]]
-    mesh.add(top, normals, (0.5, 0.5), faces, LAYER["plain"], CarlaClass.CAR, PAINT, _GLOSS)
+            quad(out * 0.48, out * 0.62, (x, x), HEAD_LAMP, Lamp.REVERSE)
+            quad(out * 0.62, out * 0.96, (x, x), TAIL_LAMP, Lamp.TAIL)
+        quad(out * 0.96, side_y, (x, side_x), AMBER, blinker)
 
 
-def _side_windows(mesh: MeshBuilder, shape: _Shape, quad: Float, side: float) -> None:
-    """Two panes with a pillar between them; a van keeps only the front one."""
-    for low, high in ((0.08, 0.50), (0.54, 0.93)):
-        # u runs towards the nose on the right side and towards the tail on the left side.
-        u0, u1 = (low, high) if side < 0 else (1.0 - high, 1.0 - low)
-        pane = _inset(quad, u0, u1, 0.12, 0.88)
-        if shape.blind > -50.0:
-            if low < 0.5:
-                continue
-            u0, u1 = (0.70, 0.95) if side < 0 else (0.05, 0.30)
-            pane = _inset(quad, u0, u1, 0.18, 0.85)
-        _quad(mesh, pane, _GLASS, _GLAZED)
+def _ends(build: BodyBuilder, shape: _Shape, half_width: float) -> None:
+    """Grille, plates and bumpers at both ends."""
+    for end, sign, plate_z in (
+        (shape.hull[-1], 1.0, shape.hull[-1][2] + 0.06),
+        (shape.hull[0], -1.0, shape.hull[0][3] - 0.33),
+    ):
+        x, reach = end[0] + 0.004 * sign, half_width * end[1]
+        low = end[2] + 0.005
+        for y, z0, z1, tint, step in (
+            (reach * 0.97, low, low + 0.10, TRIM, 0.0), (0.26, plate_z, plate_z + 0.11, PLATE, 0.004),
+        ):  # fmt: skip
+            corners = [(-y, z0), (y, z0), (y, z1), (-y, z1)]
+            build.face([(x + step * sign, cy * sign, z) for cy, z in corners], tint)
+    nose = shape.hull[-1]
+    x, y, z = nose[0] + 0.005, half_width * nose[1] * 0.5, nose[3] - 0.17
+    build.face([(x, -y, z), (x, y, z), (x, y, z + 0.10), (x, -y, z + 0.10)], TRIM, GLOSS)
 
 
-def _wheels(mesh: MeshBuilder, shape: _Shape, half_width: float) -> None:
-    radius, layer, tag = shape.wheel_radius, LAYER["plain"], CarlaClass.CAR
+def _mirrors(build: BodyBuilder, shape: _Shape, half_width: float, outer: float) -> None:
+    x, z = shape.cabin[3]
+    inner = half_width * 0.86
+    for y0, y1 in ((inner, outer), (-outer, -inner)):
+        build.box((x - 0.30, y0, z + 0.02), (x - 0.16, y1, z + 0.16), PAINT, bottom=True)
+
+
+def _load_bed(build: BodyBuilder, shape: _Shape, half_width: float) -> None:
+    """The open bed of a pickup: a dark floor framed by the walls of the hull."""
+    x0, x1, y, z = shape.hull[0][0] + 0.08, shape.cabin[0][0] - 0.02, half_width * 0.84, shape.hull[2][3] + 0.016
+    build.face([(x0, -y, z), (x1, -y, z), (x1, y, z), (x0, y, z)], TRIM)
+
+
+def _police(build: BodyBuilder, shape: _Shape, half_width: float) -> None:
+    """A light bar on the roof, and white doors."""
+    x = (shape.cabin[1][0] + shape.cabin[2][0]) / 2 + 0.1
+    z = shape.cabin[2][1] + 0.03
+    for y0, y1, tint in ((0.06, 0.5, BLUE), (-0.5, -0.06, TAIL_LAMP)):
+        build.box((x - 0.12, y0, z), (x + 0.12, y1, z + 0.10), tint, float(Lamp.BEACON))
+    build.both(_band(-0.75, 0.85, half_width + 0.004, 0.42, 0.42), (0.80, 0.80, 0.80), GLOSS)
+
+
+def car_mesh(body: str) -> Mesh:
+    """The mesh of one of ``CAR_BODIES``."""
+    shape, outer = _SHAPES[body], BODIES[body].half_width
+    half_width = outer - _MIRROR_M
+    build = BodyBuilder(BODIES[body].tag)
+    _hull(build, shape, half_width)
+    _cabin(build, shape, half_width)
     for x in shape.axles:
         for side in (-1.0, 1.0):
-            outer = side * (half_width + 0.004)
-            facing = (0.0, side)
-            mesh.disc(
-                (x, side * (half_width * 1.002 + 0.003), radius * 1.12),
-                facing,
-                radius * 1.16,
-                tag,
-                layer,
-                _TRIM,
-                sides=12,
-            )
-            mesh.tube(
-                (x, outer - side * 0.2, radius), (x, outer, radius), (radius, radius), layer, tag, _RUBBER, sides=12
-            )
-            mesh.disc((x, outer + side * 0.006, radius), facing, radius, tag, layer, _RUBBER, sides=12)
-            mesh.disc(
-                (x, outer + side * 0.010, radius), facing, radius * 0.64, tag, layer, (0.46, 0.47, 0.49), sides=10
-            )
-            mesh.disc((x, outer + side * 0.014, radius), facing, radius * 0.2, tag, layer, (0.16, 0.16, 0.17), sides=6)
-
-
-def _ends(mesh: MeshBuilder, shape: _Shape, half_width: float) -> None:
-    """Lights, grille, plates and bumpers at both ends."""
-    tail, nose = shape.hull[0], shape.hull[-1]
-    for side in (-1.0, 1.0):
-        for (x, share, _, high), sign, tint in ((nose, 1.0, (0.85, 0.87, 0.86)), (tail, -1.0, (0.52, 0.03, 0.03))):
-            y0, y1 = half_width * share * 0.52, half_width * share * 0.93
-            x_out, z0, z1 = x + 0.012 * sign, high - 0.17, high - 0.04
-            lamp = [
-                (x_out, side * y0, z0),
-                (x_out, side * y1, z0),
-                (x_out, side * y1, z1),
-                (x_out - 0.01 * sign, side * y0, z1),
-            ]
-            _quad(mesh, lamp if side * sign > 0 else lamp[::-1], tint, 1.0)
-    for x, z, sign in ((nose[0] + 0.014, nose[2] + 0.04, 1.0), (tail[0] - 0.014, tail[3] - 0.28, -1.0)):
-        plate = [(x, -0.26 * sign, z), (x, 0.26 * sign, z), (x, 0.26 * sign, z + 0.11), (x, -0.26 * sign, z + 0.11)]
-        _quad(mesh, plate, (0.78, 0.78, 0.74), 0.0)
-        width = half_width * 0.74
-        low = (nose if sign > 0 else tail)[2] - 0.06
-        behind = x - 0.006 * sign
-        bumper = [
-            (behind, -width * sign, low), (behind, width * sign, low),
-            (behind, width * sign, low + 0.1), (behind, -width * sign, low + 0.1),
-        ]  # fmt: skip
-        _quad(mesh, bumper, _TRIM, 0.0)
-    x, z = nose[0] + 0.010, nose[3] - 0.16
-    grille = [
-        (x, -half_width * 0.44, z),
-        (x, half_width * 0.44, z),
-        (x - 0.02, half_width * 0.44, z + 0.1),
-        (x - 0.02, -half_width * 0.44, z + 0.1),
-    ]
-    _quad(mesh, grille, _TRIM, _GLOSS)
-
-
-def _mirrors(mesh: MeshBuilder, shape: _Shape, half_width: float) -> None:
-    x, z = shape.cabin[3]
-    for side in (-1.0, 1.0):
-        mesh.box(
-            (x - 0.22, side * (half_width + 0.05), z + 0.03),
-            (0.06, 0.09, 0.06),
-            0.0,
-            LAYER["plain"],
-            CarlaClass.CAR,
-            PAINT,
-        )
+            build.wheel(x, side * (half_width + 0.006), shape.wheel_radius, 0.2)
+    _ends(build, shape, half_width)
+    for front in (True, False):
+        _lamp(build, shape, half_width, front)
+    _mirrors(build, shape, half_width, outer)
+    if body == "pickup":
+        _load_bed(build, shape, half_width)
+    if body == "police":
+        _police(build, shape, half_width)
+    return build.build()
 
 
 def vehicle_mesh(body: str) -> Mesh:
-    """The mesh of a body in ``VEHICLE_BODIES``."""
-    shape, half_width = _SHAPES[body], VEHICLE_BODIES[body][1]
-    mesh = MeshBuilder()
-    _hull(mesh, shape, half_width)
-    _cabin(mesh, shape, half_width)
-    _wheels(mesh, shape, half_width)
-    _ends(mesh, shape, half_width)
-    _mirrors(mesh, shape, half_width)
-    return mesh.build()
+    """The mesh of any body."""
+    from sim2real_bench.envs.carla.embedded.render.body_mesh import body_mesh
+
+    return body_mesh(body)
 
 
 def instance_row(
@@ -292,6 +301,6 @@ def instance_row(
     half_width: float,
 ) -> tuple[float, ...]:
     """What the shader wants per vehicle: position and yaw (right-handed), paint 0 to 1, length and width factors."""
-    length, width = VEHICLE_BODIES[body]
+    shape = BODIES[body]
     paint = [math.pow(channel / 255.0, 2.0) for channel in colour]
-    return (x, y, z, yaw, *paint, 0.0, half_length / length, half_width / width)
+    return (x, y, z, yaw, *paint, 0.0, half_length / shape.half_length, half_width / shape.half_width)
