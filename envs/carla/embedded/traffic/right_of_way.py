@@ -1,0 +1,204 @@
+"""Who may enter a junction: a vehicle needs the way through it granted, and holds it until its rear has left.
+
+Lights come first; then vehicles on a road with priority, left turns last, then whoever asked first. A grant needs the
+conflict areas free of other holders and room behind the junction, so that nobody stops inside and everybody who is
+inside can leave: that is what keeps the traffic from locking up.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sim2real_bench.envs.carla.embedded.traffic.junctions import Conflicts, turn_of
+from sim2real_bench.envs.carla.embedded.traffic.lane_graph import LaneGraph
+from sim2real_bench.envs.carla.embedded.traffic.routes import Crossing, Route
+from sim2real_bench.envs.carla.embedded.traffic.stop_lines import Rule
+from sim2real_bench.envs.carla.embedded.traffic_signals import LightState
+
+_LOOK_S, _LOOK_M, _LOOK_BRAKING = 4.0, 12.0, 4.0
+_INSIDE_M = 1.5  # with the bumper this far behind the line, a vehicle is in the junction, granted or not
+_ROOM_M = 2.0
+_FLOWING_MPS = 2.5
+_STOPPED_MPS = 0.3
+_AT_LINE_M = 3.0
+_PATIENCE_S = 20.0  # then it is one's turn, whatever the rules of priority
+_HALT_S = 1.5
+_EMERGENCY_BRAKING = 3.5
+_NEVER = 1e9
+
+
+@dataclass(eq=False)
+class Approach:
+    """A driver as the rules see it.
+
+    Attributes:
+        number: unique and growing; settles ties.
+        route: where it goes.
+        half_length: metres.
+        speed: m/s.
+        gap: free metres before the front bumper.
+        gap_speed: speed of what ends the gap, along the route, m/s.
+        leader: the driver that ends the gap, None for anything else.
+    """
+
+    number: int
+    route: Route
+    half_length: float
+    speed: float = 0.0
+    gap: float = _NEVER
+    gap_speed: float = 0.0
+    leader: Approach | None = None
+
+    @property
+    def front(self) -> float:
+        """Arc length of the front bumper in the route's buffer, metres."""
+        return self.route.position + self.half_length
+
+    @property
+    def rear(self) -> float:
+        """Arc length of the rear bumper in the route's buffer, metres."""
+        return self.route.position - self.half_length
+
+    def next_refused(self) -> Crossing | None:
+        """The next junction it may not enter yet."""
+        for crossing in self.route.crossings:
+            if not crossing.granted:
+                return crossing
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Occupant:
+    """A vehicle nobody here drives, on its way through a junction.
+
+    Attributes:
+        lane: index of a lane through the junction it may be on.
+        rear: arc length of its rear on that lane; negative before the junction.
+        rule: that holds for it.
+        inside: it is in the junction already.
+    """
+
+    lane: int
+    rear: float
+    rule: Rule
+    inside: bool
+
+
+LightStates = Sequence[LightState]
+Occupants = Callable[[int], Iterable[Occupant]]
+
+
+class RightOfWay:
+    """The rules at every junction of a lane graph."""
+
+    def __init__(self, graph: LaneGraph, conflicts: Conflicts) -> None:
+        self._graph, self._conflicts = graph, conflicts
+        self._left = {index: turn_of(graph.lanes[index]) < 0 for lanes in conflicts.lanes.values() for index in lanes}
+
+    def decide(
+        self, approaches: Sequence[Approach], lights: LightStates, occupants: Occupants, now: float, delta: float
+    ) -> None:
+        """Grant and withdraw ways.
+
+        Args:
+            approaches: every driver.
+            lights: state of each of the town's signals.
+            occupants: of a junction, vehicles nobody here drives.
+            now: seconds of the episode.
+            delta: seconds since the last call.
+        """
+        holders: defaultdict[int, list[tuple[Approach, Crossing]]] = defaultdict(list)
+        requests: list[tuple[Approach, Crossing]] = []
+        for approach in approaches:
+            self._review(approach, lights, delta)
+            for crossing in approach.route.crossings:
+                if crossing.granted:
+                    holders[crossing.junction].append((approach, crossing))
+                    continue
+                if self._asks(approach, crossing, now):
+                    requests.append((approach, crossing))
+                break
+        requests.sort(key=lambda request: self._order(*request, now))
+        waiting: defaultdict[int, list[Crossing]] = defaultdict(list)
+        for approach, crossing in requests:
+            if not self._ready(approach, crossing, lights):
+                continue
+            if self._clear(crossing, holders[crossing.junction], waiting[crossing.junction], occupants):
+                crossing.granted, crossing.halted = True, 0.0
+                holders[crossing.junction].append((approach, crossing))
+            else:
+                waiting[crossing.junction].append(crossing)
+
+    def _review(self, approach: Approach, lights: LightStates, delta: float) -> None:
+        """Forget what lies behind; withdraw grants that cannot or need not be used."""
+        crossings = approach.route.crossings
+        while crossings and crossings[0].end < approach.rear:
+            del crossings[0]
+        for crossing in crossings:
+            distance = crossing.line - approach.front
+            if distance < -_INSIDE_M:
+                crossing.granted = True
+                continue
+            if not crossing.granted:
+                break
+            crossing.halted = crossing.halted + delta if approach.speed < _STOPPED_MPS else 0.0
+            stopping = approach.speed**2 / (2.0 * _EMERGENCY_BRAKING)
+            red = crossing.light is not None and lights[crossing.light] in (LightState.RED, LightState.YELLOW)
+            if distance > stopping and (red or (crossing.halted > _HALT_S and approach.gap < distance + 2.0)):
+                crossing.granted = False
+
+    def _asks(self, approach: Approach, crossing: Crossing, now: float) -> bool:
+        distance = crossing.line - approach.front
+        speed = approach.speed
+        if distance > max(_LOOK_S * speed, speed**2 / _LOOK_BRAKING + _LOOK_M):
+            return False
+        if crossing.asked is None:
+            crossing.asked = now
+        if speed < _STOPPED_MPS and distance < _AT_LINE_M:
+            crossing.stopped = True
+        return True
+
+    def _order(self, approach: Approach, crossing: Crossing, now: float) -> tuple[int, bool, float, int]:
+        asked = now if crossing.asked is None else crossing.asked
+        if now - asked > _PATIENCE_S and crossing.stopped:
+            return -1, False, asked, approach.number
+        return crossing.rule, self._left[crossing.lane], asked, approach.number
+
+    def _ready(self, approach: Approach, crossing: Crossing, lights: LightStates) -> bool:
+        """The light, the sign, the vehicle ahead and the room behind the junction allow it to go."""
+        if crossing.light is not None and lights[crossing.light] in (LightState.RED, LightState.YELLOW):
+            return False
+        if crossing.light is None and crossing.rule is Rule.STOP and not crossing.stopped:
+            return False
+        if approach.gap < crossing.line - approach.front:  # somebody stands before the line
+            ahead = approach.leader
+            if ahead is None or approach.gap_speed < _STOPPED_MPS:
+                return False
+            if not any(other.granted and other.junction == crossing.junction for other in ahead.route.crossings):
+                return False
+        room = crossing.end - approach.front + 2.0 * approach.half_length + _ROOM_M
+        return approach.gap >= room or approach.gap_speed > _FLOWING_MPS
+
+    def _clear(
+        self,
+        crossing: Crossing,
+        holders: Iterable[tuple[Approach, Crossing]],
+        waiting: Iterable[Crossing],
+        occupants: Occupants,
+    ) -> bool:
+        for holder, held in holders:
+            if self._blocks(crossing.lane, held.lane, holder.rear - held.start):
+                return False
+        if any(self._conflicts.zone(other.lane, crossing.lane) for other in waiting):
+            return False
+        return not any(
+            (other.inside or other.rule <= crossing.rule) and self._blocks(crossing.lane, other.lane, other.rear)
+            for other in occupants(crossing.junction)
+        )
+
+    def _blocks(self, lane: int, other: int, rear: float) -> bool:
+        """Somebody on ``other`` with its rear at an arc length has not left the area it shares with ``lane``."""
+        zone = self._conflicts.zone(other, lane)
+        return zone is not None and rear < zone[1]
