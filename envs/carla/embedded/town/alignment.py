@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,10 +16,11 @@ JUNCTION_REACH_M = 11.5
 
 @dataclass(frozen=True)
 class Piece:
-    """A straight (``curvature`` 0) or an arc (1/metres, positive to the left)."""
+    """A straight (``curvature`` 0), an arc (1/metres, positive to the left), or a clothoid that ends ``change`` later."""
 
     length_m: float
     curvature: float
+    change: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -37,36 +39,50 @@ class Alignment:
         return sum(piece.length_m for piece in self.pieces)
 
 
-def align(layout: Layout, street: Street) -> Alignment:
-    """The reference line of a street.
+def fillet(
+    corners: Sequence[tuple[float, float]], radii: Sequence[float], reaches: tuple[float, float], name: str
+) -> tuple[float, float, float, tuple[Piece, ...], float]:
+    """A polyline with its inner corners rounded by arcs, shortened at both ends.
+
+    Args:
+        corners: of the polyline, two at least.
+        radii: of the arcs, one per inner corner.
+        reaches: how much to cut off at the start and at the end.
+        name: of the street, for the error.
+
+    Returns:
+        Start x, y and heading, the pieces, and the heading at the end.
 
     Raises:
         ConfigurationError: bends so close that their arcs overlap.
     """
-    corners = [layout.junctions[street.start], *((b.x, b.y) for b in street.bends), layout.junctions[street.end]]
     legs = [math.dist(a, b) for a, b in pairwise(corners)]
     headings = [math.atan2(b[1] - a[1], b[0] - a[0]) for a, b in pairwise(corners)]
     turns = [math.remainder(after - before, math.tau) for before, after in pairwise(headings)]
-    tangents = [bend.radius_m * math.tan(abs(turn) / 2) for bend, turn in zip(street.bends, turns, strict=True)]
-    cut = [JUNCTION_REACH_M, *tangents, JUNCTION_REACH_M]
+    tangents = [radius * math.tan(abs(turn) / 2) for radius, turn in zip(radii, turns, strict=True)]
+    cut = [reaches[0], *tangents, reaches[1]]
     pieces: list[Piece] = []
     for index, leg in enumerate(legs):
         straight = leg - cut[index] - cut[index + 1]
         if straight < 0.0:
             raise ConfigurationError(
-                f"street {street.start}-{street.end}: leg {index} of {leg:.1f} m is {-straight:.1f} m too short "
+                f"street {name}: leg {index} of {leg:.1f} m is {-straight:.1f} m too short "
                 "for its arcs; take smaller radii"
             )
         if straight > 1e-6:
             pieces.append(Piece(straight, 0.0))
         if index < len(turns):
-            radius = street.bends[index].radius_m
-            pieces.append(Piece(radius * abs(turns[index]), math.copysign(1.0 / radius, turns[index])))
-    x, y = corners[0]
-    return Alignment(
-        x + JUNCTION_REACH_M * math.cos(headings[0]),
-        y + JUNCTION_REACH_M * math.sin(headings[0]),
-        headings[0],
-        tuple(pieces),
-        headings[-1],
-    )
+            pieces.append(Piece(radii[index] * abs(turns[index]), math.copysign(1.0 / radii[index], turns[index])))
+    x, y = corners[0][0] + reaches[0] * math.cos(headings[0]), corners[0][1] + reaches[0] * math.sin(headings[0])
+    return x, y, headings[0], tuple(pieces), headings[-1]
+
+
+def align(layout: Layout, street: Street) -> Alignment:
+    """The reference line of a street of a layout.
+
+    Raises:
+        ConfigurationError: bends so close that their arcs overlap.
+    """
+    corners = [layout.junctions[street.start], *((b.x, b.y) for b in street.bends), layout.junctions[street.end]]
+    reaches = (JUNCTION_REACH_M, JUNCTION_REACH_M)
+    return Alignment(*fillet(corners, [bend.radius_m for bend in street.bends], reaches, f"{street.start}-{street.end}"))
