@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sim2real_bench.envs.carla.embedded import blueprints, messages, wire
+from sim2real_bench.envs.carla.embedded import blueprints, framing, messages, wire
 from sim2real_bench.envs.carla.embedded.geometry import Transform, compose, relative_to, rotation_matrix
 from sim2real_bench.envs.carla.embedded.sensors.capture import geodetic, static_type_id
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl
@@ -95,21 +95,19 @@ def test_settings_survive_the_round_trip():
     ],
 )
 def test_hostile_msgpack_is_refused_without_allocating_it(data):
-    unpacker = wire.unpacker()
-    with pytest.raises((ValueError, msgpack.UnpackException)):
-        unpacker.feed(data)
-        list(unpacker)
+    with pytest.raises((ValueError, msgpack.UnpackException, WireError)):
+        framing.unpack(data)
 
 
 @pytest.mark.parametrize("head", [b"\xdb\xff\xff\xff\xff", b"\xc6\x7f\xff\xff\xff", b"\xc9\x7f\xff\xff\xff\x01"])
 def test_a_long_announced_text_is_refused_when_the_buffer_is_full(head):
-    unpacker = wire.unpacker()
-    unpacker.feed(head)
+    reader = framing.MessageReader()
     block = b"x" * 2**20
-    with pytest.raises((ValueError, msgpack.UnpackException)):
-        for _ in range(wire.MAX_REQUEST_BYTES // len(block) + 1):
-            unpacker.feed(block)
-            list(unpacker)
+    with pytest.raises((ValueError, msgpack.UnpackException, WireError)):
+        reader.feed(b"\x94" + head)
+        for _ in range(wire.MAX_REQUEST_BYTES // len(block) + 2):
+            list(reader)
+            reader.feed(block)
 
 
 def test_blueprints_complete_and_check_a_description():
@@ -133,7 +131,10 @@ def test_blueprints_complete_and_check_a_description():
         ("vehicle.lincoln.mkz_2020", "color", "1,2"),
         ("vehicle.lincoln.mkz_2020", "color", "1,2,256"),
         ("vehicle.lincoln.mkz_2020", "number_of_wheels", "6"),
-        ("walker.pedestrian.0001", "speed", "1"),
+        ("walker.pedestrian.0001", "speed", "-1"),
+        ("walker.pedestrian.0001", "age", "ancient"),
+        ("walker.pedestrian.9999", "speed", "1"),
+        ("static.prop.piano", "role_name", "x"),
     ],
 )
 def test_blueprints_refuse_and_name_the_value(name, attribute, value):

@@ -17,6 +17,7 @@ from sim2real_bench.envs.carla.embedded.messages import (
     walker_union,
 )
 from sim2real_bench.envs.carla.embedded.prop_models import PropModel
+from sim2real_bench.envs.carla.embedded.town.bodies import BODIES
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl, VehicleDynamics
 from sim2real_bench.envs.carla.embedded.walker_control import WalkerControl
 from sim2real_bench.envs.carla.embedded.wire import Description
@@ -161,8 +162,9 @@ class Vehicle(Actor):
         return [[0.0, 0.0, model.half_height], half, [0.0, 0.0, 0.0], self.actor_id]
 
     def semantic_tags(self) -> bytes:
-        """Car."""
-        return bytes([CarlaClass.CAR])
+        """The class of the body; a two-wheeler carries a rider."""
+        shape = BODIES[self.dynamics.model.body]
+        return bytes([shape.tag] if shape.rider is None else [shape.tag, shape.rider])
 
     def record(self) -> ActorState:
         """The record of the world state."""

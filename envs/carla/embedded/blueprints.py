@@ -53,12 +53,12 @@ def _vehicle(model: VehicleModel) -> tuple[Attribute, ...]:
     return (
         Attribute("color", AttributeType.COLOUR, paints),
         _text("role_name", "autopilot", "scenario", "ego_vehicle"),
-        _fixed("number_of_wheels", AttributeType.INT, "4"),
+        _fixed("number_of_wheels", AttributeType.INT, str(model.wheels)),
         _fixed("base_type", AttributeType.STRING, model.base_type),
-        _fixed("generation", AttributeType.INT, "1"),
-        _fixed("special_type", AttributeType.STRING, ""),
+        _fixed("generation", AttributeType.INT, str(model.generation)),
+        _fixed("special_type", AttributeType.STRING, model.special_type),
         _fixed("object_type", AttributeType.STRING, ""),
-        _fixed("has_lights", AttributeType.BOOL, "true"),
+        _fixed("has_lights", AttributeType.BOOL, str(model.has_lights).lower()),
     )
 
 

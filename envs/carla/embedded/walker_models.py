@@ -7,7 +7,7 @@ from sim2real_bench.envs.carla.embedded.walker_dynamics import WalkerModel
 
 Colour = tuple[int, int, int]
 
-_CHILDREN = frozenset((9, 10, 11, 12, 13, 14, 48, 49))
+_CHILDREN, _PUPILS = (9, 10, 11), (12, 13, 14, 48, 49)
 _COUNT = 52
 _ADULT_MASS, _CHILD_MASS = 75.0, 32.0
 CLOTHES: tuple[Colour, ...] = (
@@ -37,10 +37,10 @@ class Pedestrian:
 
 
 def _pedestrian(number: int) -> Pedestrian:
-    child = number in _CHILDREN
+    child = number in (*_CHILDREN, *_PUPILS)
     female = number % 2 == 1
     if child:
-        body = "child" if number in (48, 49) else "pupil"
+        body = "child" if number in _CHILDREN else "pupil"
     else:
         plain, dressed = ("woman", "woman_skirt") if female else ("man", "man_coat")
         body = dressed if number % 3 == 0 else plain

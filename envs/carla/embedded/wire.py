@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-import msgpack
-
 from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl
 from sim2real_bench.envs.carla.weather import Weather
@@ -28,21 +26,6 @@ DEFAULT_DELTA_S = 0.05
 
 class WireError(ConfigurationError):
     """A message holds a value of the wrong type, size or range."""
-
-
-def unpacker() -> msgpack.Unpacker:
-    """A msgpack reader with limits: a hostile header cannot make it allocate more than a few megabytes."""
-    return msgpack.Unpacker(
-        raw=False,
-        unicode_errors="surrogateescape",
-        strict_map_key=True,
-        max_buffer_size=MAX_REQUEST_BYTES,
-        max_str_len=MAX_REQUEST_BYTES,
-        max_bin_len=MAX_TEXT,
-        max_array_len=MAX_LIST,
-        max_map_len=16,
-        max_ext_len=0,
-    )
 
 
 def _wrong(name: str, expected: str, value: object) -> WireError:
