@@ -10,7 +10,6 @@ from sim2real_bench.envs.carla.embedded import physics
 from sim2real_bench.envs.carla.embedded.actors import Vehicle
 from sim2real_bench.envs.carla.embedded.collisions import Box, StaticField, bounce, contact_between
 from sim2real_bench.envs.carla.embedded.geometry import Transform
-from sim2real_bench.envs.carla.embedded.raycast import cast
 from sim2real_bench.envs.carla.embedded.town.relief import FLAT
 from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl, VehicleDynamics
@@ -180,12 +179,3 @@ def test_the_tick_is_deterministic():
             physics.advance(group, [], wall(30.0), FLAT, 0.1)
         ends.append([(member.dynamics.x, member.dynamics.y, member.dynamics.yaw) for member in group])
     assert ends[0] == ends[1]
-
-
-def test_rays_meet_ground_and_walls():
-    hits = cast(wall(), (0.0, 0.0, 1.0), (1.0, 0.0, -0.04), 100.0)
-    assert [hit.tag for hit in hits] == [CarlaClass.WALLS, CarlaClass.GROUND]
-    assert hits[0].location == pytest.approx((19.9, 0.0, 1.0 - 0.04 * 19.9))
-    assert hits[1].location == pytest.approx((25.0, 0.0, 0.0))
-    assert cast(wall(), (0.0, 0.0, 3.0), (1.0, 0.0, 0.0), 100.0) == []
-    assert cast(wall(), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0), 10.0) == []

@@ -1,4 +1,6 @@
-"""Rays against the flat ground and the upright boxes of a town."""
+"""Rays that a client sends through the world: against the ground, the town's obstacles and the actors in it."""
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass
@@ -6,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from sim2real_bench.envs.carla.embedded.collisions import StaticField
 from sim2real_bench.envs.carla.embedded.geometry import Vector
-from sim2real_bench.envs.classes import CarlaClass
+from sim2real_bench.envs.carla.embedded.sensors.ground import GroundSurface
+from sim2real_bench.envs.carla.embedded.sensors.solids import Solids
+from sim2real_bench.envs.carla.embedded.sensors.sweep import swept_boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,42 +27,30 @@ class RayHit:
         return [list(self.location), self.tag]
 
 
-def cast(field: StaticField, start: Vector, direction: Vector, reach: float) -> list[RayHit]:
-    """Everything on a ray, nearest first.
+def cast(solids: Solids, surface: GroundSurface, start: Vector, direction: Vector, reach: float) -> list[RayHit]:
+    """Everything on a ray, nearest first; behind the ground is nothing.
 
     Args:
-        field: the town's obstacles; vehicles are not looked at.
+        solids: obstacles and actors; one that holds the start is not met.
+        surface: the ground.
         start: metres.
         direction: of any length above zero.
         reach: length of the ray, metres.
     """
-    length = math.sqrt(sum(component * component for component in direction))
+    length = math.hypot(*direction)
     if length == 0.0:
         return []
     unit = (direction[0] / length, direction[1] / length, direction[2] / length)
-    found = [(distance, int(field.tags[index])) for index, distance in _boxes(field, start, unit)]
-    if unit[2] < 0.0 <= start[2]:
-        found.append((start[2] / -unit[2], int(CarlaClass.GROUND)))
-    hits = [RayHit(distance, _along(start, unit, distance), tag) for distance, tag in found if distance <= reach]
-    return sorted(hits, key=lambda hit: hit.distance)
+    distances = swept_boxes(solids, start, unit)
+    ground = float(surface.distances(start, np.array([unit], np.float32), reach)[0])
+    found = [(float(distances[index]), int(solids.tags[index])) for index in np.flatnonzero(distances <= reach)]
+    if ground <= reach:
+        x, y = (np.array([start[axis] + unit[axis] * ground], np.float32) for axis in range(2))
+        found = [entry for entry in found if entry[0] <= ground]
+        found.append((ground, int(surface.tags(x, y)[0])))
+    return sorted((_hit(start, unit, *entry) for entry in found), key=lambda hit: hit.distance)
 
 
-def _along(start: Vector, unit: Vector, distance: float) -> Vector:
-    return start[0] + unit[0] * distance, start[1] + unit[1] * distance, start[2] + unit[2] * distance
-
-
-def _boxes(field: StaticField, start: Vector, unit: Vector) -> list[tuple[int, float]]:
-    """(index, distance) of every box the ray enters from outside: the slab test in each box's own axes."""
-    cosine, sine = np.cos(field.boxes[:, 2]), np.sin(field.boxes[:, 2])
-    dx, dy = start[0] - field.boxes[:, 0], start[1] - field.boxes[:, 1]
-    origins = (dx * cosine + dy * sine, dy * cosine - dx * sine, start[2] - field.heights / 2.0)
-    slopes = (unit[0] * cosine + unit[1] * sine, unit[1] * cosine - unit[0] * sine, np.full_like(dx, unit[2]))
-    sizes = (field.boxes[:, 3], field.boxes[:, 4], field.heights / 2.0)
-    enter, leave = np.full(len(dx), -np.inf), np.full(len(dx), np.inf)
-    for origin, slope, size in zip(origins, slopes, sizes, strict=True):
-        safe = np.where(np.abs(slope) < 1e-12, 1e-12, slope)
-        first, second = (-size - origin) / safe, (size - origin) / safe
-        enter = np.maximum(enter, np.minimum(first, second))
-        leave = np.minimum(leave, np.maximum(first, second))
-    indices = np.flatnonzero((enter <= leave) & (enter >= 0.0))
-    return [(int(index), float(enter[index])) for index in indices]
+def _hit(start: Vector, unit: Vector, distance: float, tag: int) -> RayHit:
+    location = (start[0] + unit[0] * distance, start[1] + unit[1] * distance, start[2] + unit[2] * distance)
+    return RayHit(distance, location, tag)

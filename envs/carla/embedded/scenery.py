@@ -8,6 +8,8 @@ from typing import Any
 from sim2real_bench.envs.carla.embedded.collisions import StaticField
 from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
+from sim2real_bench.envs.carla.embedded.sensors.ground import GroundSurface
+from sim2real_bench.envs.carla.embedded.sensors.solids import Solids
 from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, Town, build_town
 from sim2real_bench.errors import UnknownNameError
 
@@ -34,6 +36,16 @@ class Scenery:
         import carla
 
         return carla.Map(self.town.name, self.town.xodr)
+
+    @cached_property
+    def solids(self) -> Solids:
+        """The obstacles as rays see them."""
+        return Solids.of_field(self.field)
+
+    @cached_property
+    def ground(self) -> GroundSurface:
+        """The ground as rays see it; drawn at the first use."""
+        return GroundSurface.of_town(self.town)
 
     @property
     def spawn_points(self) -> list[Transform]:

@@ -269,7 +269,11 @@ class World:
         rendering = not self.settings.no_rendering
         if rendering and any(sensor.optics for sensor in listened):
             self.prepare_renderer()
-        for stream, message in capture(listened, Scene(stamp, self.scenery, vehicles, hits), rendering):
+        scene = Scene(
+            stamp, self.scenery, vehicles, hits, self.walkers(), self.props(),
+            [int(signal.state) for signal in self._signals], delta,
+        )  # fmt: skip
+        for stream, message in capture(listened, scene, rendering):
             self.hub.publish(stream, message)
         return self.frame
 

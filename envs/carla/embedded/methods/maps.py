@@ -23,13 +23,17 @@ def map_methods(world: World) -> dict[str, Method]:
                 boxes.append([[x, y, height / 2.0], half, [0.0, math.degrees(yaw), 0.0], 0])
         return boxes
 
+    def cast(start: Vector, direction: Vector, reach: float) -> list[raycast.RayHit]:
+        bodies = (*world.vehicles(), *world.walkers(), *world.props())
+        return raycast.cast(world.scenery.solids.with_bodies(bodies), world.scenery.ground, start, direction, reach)
+
     def project(start: Vector, direction: Vector, reach: float) -> list[Any]:
-        hits = raycast.cast(world.scenery.field, start, direction, reach)
+        hits = cast(start, direction, reach)
         return [True, hits[0].wire()] if hits else [False]
 
     def ray(start: Vector, end: Vector) -> list[Any]:
         direction = (end[0] - start[0], end[1] - start[1], end[2] - start[2])
-        return [hit.wire() for hit in raycast.cast(world.scenery.field, start, direction, math.dist(start, end))]
+        return [hit.wire() for hit in cast(start, direction, math.dist(start, end))]
 
     def spawn_points() -> list[Any]:
         return [point.wire() for point in world.scenery.spawn_points]
