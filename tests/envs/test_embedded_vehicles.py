@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2real_bench.envs.carla.embedded import vehicles
+from sim2real_bench.envs.carla.embedded.dynamics import motion
 from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS
 from sim2real_bench.envs.carla.embedded.vehicles import GRAVITY, VehicleControl, VehicleDynamics
@@ -31,9 +32,9 @@ def moving(speed, model=MKZ, steer=0.0):
 def test_full_throttle_follows_the_force_balance():
     vehicle = VehicleDynamics(MKZ, Transform())
     drive(vehicle, FULL, 4.0)
-    resistance = vehicles.ROLLING_RESISTANCE * GRAVITY
+    resistance = motion.ROLLING_RESISTANCE * GRAVITY
     # v(t) = a (t - lag (1 - exp(-t / lag))) without air drag, which takes less than 1 % at this speed
-    lag = vehicles.THROTTLE_LAG_S
+    lag = motion.THROTTLE_LAG_S
     expected = MKZ.peak_acceleration * (4.0 - lag * (1 - math.exp(-4.0 / lag))) - resistance * 4.0
     assert vehicle.forward == pytest.approx(expected, rel=0.02)
 
@@ -51,7 +52,7 @@ def test_braking_distance(speed):
     vehicle = moving(speed)
     drive(vehicle, VehicleControl(brake=1.0), 6.0)
     braking = vehicles.ANTI_LOCK_SHARE * vehicles.FRICTION * GRAVITY
-    others = vehicles.ENGINE_BRAKING + vehicles.ROLLING_RESISTANCE * GRAVITY
+    others = vehicles.ENGINE_BRAKING + motion.ROLLING_RESISTANCE * GRAVITY
     limit = vehicles.FRICTION * GRAVITY  # the tyres give no more, whatever adds up
     expected = speed**2 / (2 * min(braking + others, limit))
     assert vehicle.at_rest
@@ -62,9 +63,9 @@ def test_braking_distance(speed):
 def test_half_brake_takes_half_the_pedal():
     vehicle = moving(10.0)
     vehicle.advance(VehicleControl(brake=0.5), TICK)
-    passive = vehicles.ENGINE_BRAKING + vehicles.ROLLING_RESISTANCE * GRAVITY
+    passive = vehicles.ENGINE_BRAKING + motion.ROLLING_RESISTANCE * GRAVITY
     air = 0.5 * vehicles.AIR_DENSITY * MKZ.drag_area * 100 / MKZ.mass
-    expected = 0.5 * vehicles.BRAKE_ACCELERATION + passive + air
+    expected = 0.5 * MKZ.brake_acceleration + passive + air
     assert (10.0 - vehicle.forward) / TICK == pytest.approx(expected, rel=0.02)
 
 
@@ -88,8 +89,10 @@ def test_fast_turns_have_the_understeer_of_the_linear_single_track_model():
     speed, steer = 12.0, 0.02
     radius, vehicle = radius_at(speed, steer)
     angle = MKZ.single_track_angle(vehicle.wheel_angle)
-    # Both axles have the same stiffness per load, so the linear model is neutral: R = L / angle at any speed.
-    assert radius == pytest.approx(MKZ.wheelbase / angle, rel=0.03)
+    # Linear single-track model: R angle = L (1 + K v²) with K from the axles' stiffness per load.
+    gradient = (1.0 / vehicles.FRONT_STIFFNESS - 1.0 / vehicles.REAR_STIFFNESS) / GRAVITY / MKZ.wheelbase
+    assert gradient > 0.0
+    assert radius == pytest.approx(MKZ.wheelbase / angle * (1.0 + gradient * speed**2), rel=0.03)
 
 
 def test_no_turn_exceeds_the_friction():

@@ -6,6 +6,9 @@ from functools import cached_property
 
 Colour = tuple[int, int, int]
 
+_HEAVY = 4000.0  # kg
+_LARGEST_CENTRE_HEIGHT = 1.2  # m
+_LARGEST_TOP_SPEED = 70.0  # m/s, the usual 250 km/h of engine control units
 _COMMON_COLOURS: tuple[Colour, ...] = (
     (185, 188, 192), (28, 29, 32), (120, 124, 128), (150, 22, 24), (24, 48, 104), (236, 236, 232), (58, 84, 66),
 )  # fmt: skip
@@ -73,6 +76,35 @@ class VehicleModel:
     def yaw_inertia(self) -> float:
         """Moment of inertia about z of a uniform box, kg m²."""
         return self.mass / 3.0 * (self.half_length**2 + self.half_width**2)
+
+    @cached_property
+    def centre_height(self) -> float:
+        """Height of the centre of mass, metres: 0.55 m for a saloon car, heavy vehicles carry their weight low."""
+        return min(0.74 * self.half_height, _LARGEST_CENTRE_HEIGHT)
+
+    @cached_property
+    def wheel_radius(self) -> float:
+        """Metres."""
+        if self.two_wheeled:
+            return 0.32
+        return 0.5 if self.mass > _HEAVY else 0.34
+
+    @cached_property
+    def brake_acceleration(self) -> float:
+        """What a full pedal asks for before the tyres limit it, m/s²."""
+        if self.base_type == "bicycle":
+            return 5.0
+        return 7.0 if self.mass > _HEAVY else 9.0
+
+    @cached_property
+    def top_speed(self) -> float:
+        """Where top gear ends, m/s: a little above the speed at which air and tyres use up the power."""
+        air, rolling = 0.6 * self.drag_area, 0.15 * self.mass
+        low, high = 0.0, _LARGEST_TOP_SPEED
+        for _ in range(40):
+            speed = (low + high) / 2.0
+            low, high = (speed, high) if (air * speed**2 + rolling) * speed < self.power else (low, speed)
+        return min(1.05 * low, _LARGEST_TOP_SPEED)
 
     def single_track_angle(self, inner_wheel: float) -> float:
         """The bicycle model's front wheel angle when the inner front wheel turns by ``inner_wheel`` (radians).

@@ -6,7 +6,6 @@ from typing import Any
 from sim2real_bench.envs.carla.embedded import wire
 from sim2real_bench.envs.carla.embedded.actors import Vehicle
 from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply, flag, integer
-from sim2real_bench.envs.carla.embedded.vehicles import FRICTION, STEERING_CURVE
 from sim2real_bench.envs.carla.embedded.world import World
 
 
@@ -39,19 +38,10 @@ def vehicle_methods(world: World) -> dict[str, Method]:
 
 
 def physics_control(vehicle: Vehicle) -> list[Any]:
-    """``carla.VehiclePhysicsControl`` with the values of the embedded model, where it has a counterpart."""
-    model = vehicle.dynamics.model
-    wheels = []
-    for number in range(4):
-        x = model.front_axle if number < 2 else -model.rear_axle
-        y = (model.track / 2.0) * (-1.0 if number % 2 == 0 else 1.0)
-        steer = model.max_steer_deg if number < 2 else 0.0
-        hand_brake = 0.0 if number < 2 else 3000.0
-        wheels.append([FRICTION, 0.25, steer, 35.0, 1500.0, hand_brake, 3.0, 17.0, 1000.0, [x, y, 0.35]])
-    torque = [[0.0, 400.0], [1890.0, 500.0], [5730.0, 400.0]]
-    steering = [list(point) for point in STEERING_CURVE]
-    gears = [[ratio, 0.5, 0.65] for ratio in (3.2, 2.1, 1.4, 1.0, 0.8, 0.65)]
-    return [
-        torque, 5800.0, 1.0, 0.15, 2.0, 0.35, True, 0.0, 10.0, 4.0, gears, model.mass, model.drag_area,
-        [0.0, 0.0, 0.0], steering, wheels, False,
-    ]  # fmt: skip
+    """``carla.VehiclePhysicsControl``; the wheels' positions are in the world, in centimetres, as CARLA has them."""
+    dynamics = vehicle.dynamics
+    hubs = [
+        [100.0 * x, 100.0 * y, 100.0 * z + wheel.radius]
+        for wheel, (x, y, z) in zip(dynamics.physics_control.wheels, dynamics.wheel_places(), strict=True)
+    ]
+    return dynamics.physics_control.wire(hubs)
