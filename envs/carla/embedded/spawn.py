@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sim2real_bench.envs.carla.embedded.world import World
 
 BLOCKED = "Spawn failed because of collision at spawn position"
+MAX_CAMERA_PIXELS = 32_000_000
+"""Of all cameras of an episode together: one tick must not keep the other clients waiting for minutes."""
 
 S = TypeVar("S", bound=Solid)
 Attributes = dict[str, str]
@@ -116,9 +118,19 @@ def _make_sensor(
     if description.type_id in CAMERAS:
         world.prepare_renderer()
     sensor = Sensor.from_attributes(world.next_id(), description, pose, attributes, world.frame)
+    if pixels_of(sensor) + sum(map(pixels_of, world.actors.values())) > MAX_CAMERA_PIXELS:
+        raise RefusedError(
+            f"Actor not spawned: the cameras of an episode may have {MAX_CAMERA_PIXELS} pixels together; "
+            "destroy some, or make them smaller"
+        )
     if description.type_id != LANE_INVASION:  # the client works lane invasions out by itself
         sensor.stream = world.hub.new_stream()
     return sensor
+
+
+def pixels_of(actor: Actor) -> int:
+    """Of a camera's image; 0 for anything else."""
+    return actor.optics.width * actor.optics.height if isinstance(actor, Sensor) and actor.optics else 0
 
 
 def _refuse_mounting(description: Description, parent: Actor | None) -> None:
