@@ -16,7 +16,7 @@ JUNCTION_REACH_M = 11.5
 
 @dataclass(frozen=True)
 class Piece:
-    """A straight (``curvature`` 0), an arc (1/metres, positive to the left), or a clothoid that ends ``change`` later."""
+    """A straight (``curvature`` 0), an arc (1/metres, left is positive) or a clothoid (ends ``change`` later)."""
 
     length_m: float
     curvature: float
@@ -85,4 +85,5 @@ def align(layout: Layout, street: Street) -> Alignment:
     """
     corners = [layout.junctions[street.start], *((b.x, b.y) for b in street.bends), layout.junctions[street.end]]
     reaches = (JUNCTION_REACH_M, JUNCTION_REACH_M)
-    return Alignment(*fillet(corners, [bend.radius_m for bend in street.bends], reaches, f"{street.start}-{street.end}"))
+    radii = [bend.radius_m for bend in street.bends]
+    return Alignment(*fillet(corners, radii, reaches, f"{street.start}-{street.end}"))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from sim2real_bench.envs.carla.embedded.town.lanes import Lane
+from sim2real_bench.envs.carla.embedded.town.lanes import Lane, Line
 from sim2real_bench.envs.carla.embedded.town.scene import Scene
 from sim2real_bench.envs.classes import CarlaClass
 
@@ -20,6 +20,9 @@ Colour = tuple[float, float, float]
 
 _WHITE: Colour = (0.84, 0.84, 0.82)
 _LINE_HALF_M = 0.06
+_INSET_M = 0.18  # of the line at a kerb
+_DOUBLE_M = 0.1
+_LEVEL_M = 0.01
 _SOFT_EDGE_M = 0.12  # paint fades within the strip, so the strip is a little wider than the line
 _PAINT_Z, _REPAIR_Z, _STAIN_Z = 0.012, 0.007, 0.004
 
@@ -39,11 +42,13 @@ class Painter:
 
     def __init__(self, scene: Scene) -> None:
         self._mesh = scene.decals
+        self._relief = scene.relief
 
     def strip(
         self, line: Float, half_m: float, colour: Colour, kind: DecalKind, z: float = _PAINT_Z, start_m: float = 0.0
     ) -> None:
         """A band along a polyline; dashes count from ``start_m``."""
+        line = self._fine(line)
         along = np.gradient(line, axis=0)
         along /= np.linalg.norm(along, axis=1)[:, None]
         left = np.c_[-along[:, 1], along[:, 0]]
@@ -58,24 +63,55 @@ class Painter:
         points = np.c_[edges, np.full(2 * count, z)]
         self._mesh.add(points, (0, 0, 1), uv, triangles, kind, tag, colour, half_m)
 
+    def _fine(self, line: Float) -> Float:
+        """The line with a point every metre where it must follow a slope."""
+        if self._relief.flat:
+            return line
+        heights = self._relief.heights(line * (1.0, -1.0))
+        if np.ptp(heights) < _LEVEL_M:
+            return line
+        arc = np.r_[0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T))]
+        fine = np.union1d(arc, np.arange(0.0, arc[-1], 1.0))
+        return np.c_[np.interp(fine, arc, line[:, 0]), np.interp(fine, arc, line[:, 1])]
+
     def bar(self, centre: Float, direction: Float, half_length: float, half_width: float, colour: Colour) -> None:
         """A painted rectangle."""
         ends = np.array([centre - direction * half_length, centre + direction * half_length])
         self.strip(ends, half_width, colour, DecalKind.LINE)
 
 
-def _lane_lines(painter: Painter, lane: Lane, centre: tuple[DecalKind, Colour]) -> None:
-    keep = np.r_[np.arange(0, len(lane.points) - 1, 2), len(lane.points) - 1]  # enough for the curves of a town
-    points, right = lane.points[keep], lane.right[keep]
+def _lane_lines(painter: Painter, lane: Lane, centre: Colour) -> None:
+    """The worn middle of a lane, the line on its right, and the one on its left where no other lane paints it."""
+    points, right, half = lane.points, lane.right, (lane.widths / 2)[:, None]
     painter.strip(points, 0.62, (0.06, 0.06, 0.06), DecalKind.STAIN, _STAIN_Z, float(lane.key[0] * 13 % 50))
-    if lane.in_junction:
-        return
-    if lane.key[2] < 0:
-        painter.strip(points - right * lane.width / 2, _LINE_HALF_M, centre[1], centre[0])
-    if float(lane.parking.max()) > 0.0:
-        painter.strip(points + right * (lane.width / 2 - 0.02), _LINE_HALF_M, _WHITE, DecalKind.LINE)
+    if lane.in_junction and lane.outermost and lane.innermost:
+        return  # lanes that cross have no lines; those that run side by side through a junction do
+    left_line, right_line = lane.lines
+    if lane.oncoming:
+        if lane.key[2] < 0:
+            _centre_line(painter, lane, centre)
+    elif lane.innermost:
+        _line(painter, points - right * (half - _INSET_M), left_line)
+    if not lane.outermost:
+        _line(painter, points + right * half, right_line)
+    elif float(lane.parking.max()) > 0.0:
+        _line(painter, points + right * (half - 0.02), Line.SOLID)
     else:
-        painter.strip(points + right * (lane.width / 2 - 0.18), _LINE_HALF_M, _WHITE, DecalKind.LINE)
+        _line(painter, points + right * (half - _INSET_M), right_line)
+
+
+def _line(painter: Painter, line: Float, kind: Line, colour: Colour = _WHITE) -> None:
+    if kind != Line.NONE:
+        painter.strip(line, _LINE_HALF_M, colour, DecalKind.DASHES if kind == Line.BROKEN else DecalKind.LINE)
+
+
+def _centre_line(painter: Painter, lane: Lane, colour: Colour) -> None:
+    middle = lane.points - lane.right * (lane.widths / 2)[:, None]
+    if lane.lines[0] != Line.DOUBLE:
+        _line(painter, middle, lane.lines[0], colour)
+        return
+    for offset in (-_DOUBLE_M, _DOUBLE_M):
+        _line(painter, middle + lane.right * offset, Line.SOLID, colour)
 
 
 def bay_interval(lane: Lane) -> tuple[float, float] | None:
@@ -144,24 +180,16 @@ def _repairs(scene: Scene, painter: Painter) -> None:
 
 
 def build_markings(scene: Scene, lanes: Sequence[Lane], town_map: Any) -> None:
-    """Paint the whole town."""
-    import carla
-
+    """Paint the whole map."""
     painter = Painter(scene)
     crossings = _crosswalks(town_map)
     areas = shapely.union_all([shapely.Polygon(corners) for corners in crossings])
     for lane in lanes:
-        middle = lane.points[len(lane.points) // 2]
-        kind = DecalKind.DASHES
-        if not lane.in_junction:
-            waypoint = town_map.get_waypoint(carla.Location(float(middle[0]), -float(middle[1]), 0.0))
-            solid = waypoint.left_lane_marking.type == carla.LaneMarkingType.Solid
-            kind = DecalKind.LINE if solid else DecalKind.DASHES
-        _lane_lines(painter, lane, (kind, scene.style.marking))
+        _lane_lines(painter, lane, scene.style.marking)
         if lane.in_junction:
             continue
         _bay_marks(painter, lane)
-        if areas.distance(shapely.Point(lane.points[-1])) < 4.0:
+        if crossings and areas.distance(shapely.Point(lane.points[-1])) < 4.0:
             _stop_line(painter, lane)
     for corners in crossings:
         _zebra(painter, corners)

@@ -212,9 +212,20 @@ class MeshBuilder:
         edge1, edge2 = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
         clockwise = edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0] < 0
         triangles[clockwise] = triangles[clockwise, ::-1]
+        self.floor(triangles, z, layer, tag, tile_m, tint)
+
+    def floor(
+        self, triangles: npt.NDArray[np.float64], z: float, layer: float, tag: int, tile_m: float, tint: Colour = WHITE
+    ) -> None:
+        """(T, 3, 2) triangles at one height, seen from above."""
         flat = triangles.reshape(-1, 2)
         points = np.c_[flat, np.full(len(flat), z)]
         self.add(points, (0, 0, 1), flat / tile_m, np.arange(len(flat)).reshape(-1, 3), layer, tag, tint)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Vertices so far: those of blocks, which come first in the mesh, and those of single polygons."""
+        return self._count, len(self._flat_vertices) // _FLOATS
 
     def build(self) -> Mesh:
         """Everything added so far."""

@@ -200,7 +200,13 @@ class Network:
         """A connecting road of one lane along ``pieces`` from the left border of one lane to that of another."""
         lane = LanePlan("driving", lane_in.plan.width_m, "")
         return self.bridge(
-            junction, source, target, source.lane_start(lane_in), pieces, (lane,), ((lane_in.lane_id, lane_out.lane_id),)
+            junction,
+            source,
+            target,
+            source.lane_start(lane_in),
+            pieces,
+            (lane,),
+            ((lane_in.lane_id, lane_out.lane_id),),
         )
 
     def bridge(

@@ -26,9 +26,7 @@ def turn_pieces(start: Pose, end: Pose, curvatures: tuple[float, float] = (0.0, 
     turn = math.remainder(end.heading - start.heading, math.tau)
     if abs(across) < 1e-6 and abs(turn) < 1e-6 and not any(curvatures):
         return (Piece(along, 0.0),)
-    parts = SolveG2(
-        start.x, start.y, start.heading, curvatures[0], end.x, end.y, end.heading, curvatures[1]
-    )
+    parts = SolveG2(start.x, start.y, start.heading, curvatures[0], end.x, end.y, end.heading, curvatures[1])
     return tuple(Piece(part.length, part.KappaStart, part.KappaEnd - part.KappaStart) for part in parts)
 
 

@@ -59,7 +59,7 @@ def mini_highway_01() -> Network:
         roads.append(network.add_road(_main_road(number, name, pose, pieces, lanes)))
         pose = pose.along(pieces).along((gap,))
     for road in roads:
-        road.signals += [SignalPlan(SPEED_LIMIT, at_end, road.length_m - 20.0, _SPEED_KMH) for at_end in (False, True)]
+        road.signals += [SignalPlan(SPEED_LIMIT, at_end, road.length_m * 0.6, _SPEED_KMH) for at_end in (False, True)]
     ramps = [_rest_area(network, 5, Mouth(roads[2], False)), _rest_area(network, 6, Mouth(roads[2], True))]
     cycle = [*roads, roads[0]]
     junctions = []
@@ -109,13 +109,14 @@ def _link_carriageway(network: Network, way: list[tuple[int, Mouth, Mouth, Piece
         )
         last, extra = -_left_border(LANES), -_left_border(LANES + 1)
         lane = (LanePlan("driving", LANE_M, "solid"),)
+        before, after = source, target
         if step == "gain":
             link, offsets = (lanes_in[LANES - 1].lane_id, lanes_out[LANES].lane_id), (last, extra)
         elif step == "loss":
             link, offsets = (lanes_in[LANES].lane_id, lanes_out[LANES - 1].lane_id), (extra, last)
         elif step == "exit":
-            target, link, offsets = Mouth(ramp, False), (lanes_in[LANES].lane_id, -1), (extra, extra)
+            after, link, offsets = Mouth(ramp, False), (lanes_in[LANES].lane_id, -1), (extra, extra)
         else:
+            before = Mouth(ramp, True)
             link, offsets = (-1, lanes_out[LANES].lane_id), (extra, extra)
-        before = Mouth(ramp, True) if step == "merge" else source
-        network.bridge(junction, before, target, source.inward, (piece,), lane, (link,), offsets)
+        network.bridge(junction, before, after, source.inward, (piece,), lane, (link,), offsets)

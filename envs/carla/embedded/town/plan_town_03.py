@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim2real_bench.envs.carla.embedded.town.alignment import Piece, fillet
-from sim2real_bench.envs.carla.embedded.town.network import LanePlan, Mouth, MouthLane, Network, Pose, RoadPlan, SignalPlan
+from sim2real_bench.envs.carla.embedded.town.network import (
+    LanePlan,
+    Mouth,
+    MouthLane,
+    Network,
+    Pose,
+    RoadPlan,
+    SignalPlan,
+)
 from sim2real_bench.envs.carla.embedded.town.network_xodr import turn_pieces
 from sim2real_bench.envs.carla.embedded.town.signals import SPEED_LIMIT, STOP, TRAFFIC_LIGHT, YIELD
 
@@ -104,7 +112,9 @@ def mini_town_03() -> Network:
         mouths[street.start].append(Mouth(road, False))
         mouths[street.end].append(Mouth(road, True))
         if street.speed_kmh != 30.0:
-            road.signals += [SignalPlan(SPEED_LIMIT, at_end, road.length_m - 12.0, street.speed_kmh) for at_end in (False, True)]
+            road.signals += [
+                SignalPlan(SPEED_LIMIT, at_end, road.length_m - 12.0, street.speed_kmh) for at_end in (False, True)
+            ]
     for name, node in _NODES.items():
         if node.rule == "ring":
             _roundabout(network, node, mouths[name])

@@ -1,6 +1,6 @@
 """Writes the OpenDRIVE texts of the towns (offline; needs scenariogeneration, a development dependency).
 
-Run ``python -m sim2real_bench.envs.carla.embedded.town.write_maps`` after a change of ``layouts``.
+Run ``python -m sim2real_bench.envs.carla.embedded.town.write_maps`` after a change of ``layouts`` or of a plan.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import math
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES
 from sim2real_bench.envs.carla.embedded.town.alignment import JUNCTION_REACH_M, Alignment, align
 from sim2real_bench.envs.carla.embedded.town.layouts import Layout, Street, layout_named
 from sim2real_bench.envs.carla.embedded.town.maps import MAPS
+from sim2real_bench.envs.carla.embedded.town.network import Network
+from sim2real_bench.envs.carla.embedded.town.network_xodr import add_roads
+from sim2real_bench.envs.carla.embedded.town.plan_highway_01 import mini_highway_01
+from sim2real_bench.envs.carla.embedded.town.plan_town_03 import mini_town_03
 from sim2real_bench.errors import MissingDependencyError
 
 LANE_WIDTH_M = 3.5
@@ -30,6 +35,7 @@ CROSSWALK_DEPTH_M = 3.0
 TRAFFIC_LIGHT_TYPE = "1000001"  # the type code CARLA gives its traffic lights
 YIELD_TYPE = "205"
 _NUMBER = re.compile(r'(?<=")-?\d+\.\d{8,}(?:e-?\d+)?(?=")|(?<=")-?\d(?:\.\d+)?e-?\d+(?=")')
+_MARK = re.compile(r"<roadMark((?![^>]*laneChange)[^>]*)")
 _SPIRAL = re.compile(r'<spiral curvStart="([^"]+)" curvEnd="([^"]+)"\s*/>')
 
 _log = logging.getLogger(__name__)
@@ -170,19 +176,36 @@ def _sanitise(text: str) -> str:
     text = re.sub(r'date="[^"]*"', 'date="2000-01-01"', text)
     text = text.replace("<outlines>", "").replace("</outlines>", "")  # LibCarla wants outline right below object
     text = _SPIRAL.sub(flat, text)
+    text = _MARK.sub(r'<roadMark laneChange="none"\1', text)  # LibCarla takes no word on it for leave to change lanes
     text = _NUMBER.sub(lambda match: f"{float(match[0]):.9f}", text)
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n"
 
 
-def map_text(layout: Layout) -> str:
-    """The OpenDRIVE text of a street plan: same plan, same text.
+_NETWORKS: dict[str, Callable[[], Network]] = {"MiniTown03": mini_town_03, "MiniHighway01": mini_highway_01}
+
+
+def map_text(name: str) -> str:
+    """The OpenDRIVE text of a map: same plan, same text.
 
     Raises:
         MissingDependencyError: scenariogeneration is not installed.
+        UnknownNameError: no such map.
     """
     xodr = _opendrive()
-    geo = f"+proj=tmerc +lat_0={layout.latitude_deg} +lon_0=8 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs"
-    drive = xodr.OpenDrive(layout.name, geo_reference=geo)
+    plan = _NETWORKS[name]() if name in _NETWORKS else layout_named(name)
+    geo = f"+proj=tmerc +lat_0={plan.latitude_deg} +lon_0=8 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs"
+    drive = xodr.OpenDrive(plan.name, geo_reference=geo)
+    if isinstance(plan, Network):
+        add_roads(xodr, drive, plan)
+    else:
+        _add_layout(xodr, drive, plan)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "map.xodr"
+        drive.write_xml(str(path))
+        return _sanitise(path.read_text(encoding="utf-8"))
+
+
+def _add_layout(xodr: Any, drive: Any, layout: Layout) -> None:
     arms_of: dict[str, list[_Arm]] = {name: [] for name in layout.junctions}
     for road_id, street in enumerate(layout.streets, start=1):
         line = align(layout, street)
@@ -194,10 +217,6 @@ def map_text(layout: Layout) -> str:
         drive.add_junction_creator(_junction(xodr, junction_id, arms))
     drive.adjust_roads_and_lanes()
     _furnish(xodr, layout, arms_of)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "map.xodr"
-        drive.write_xml(str(path))
-        return _sanitise(path.read_text(encoding="utf-8"))
 
 
 def main() -> None:
@@ -207,7 +226,7 @@ def main() -> None:
     folder = parser.parse_args().out
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for name in TOWN_NAMES:
-        text = map_text(layout_named(name))
+        text = map_text(name)
         (folder / f"{name}.xodr").write_text(text, encoding="utf-8")
         _log.info("%s: %d bytes", folder / f"{name}.xodr", len(text))
 
