@@ -1,18 +1,21 @@
 """Contacts between oriented boxes seen from above, and the impulses they cause."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sim2real_bench.envs.carla.embedded.geometry import Vector
+from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector
 
 Float = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
 
 RESTITUTION = 0.1
+RESTING_SPEED = 0.5  # m/s of approach below which nothing bounces back
+_CELL_M = 8.0
+_RADIUS_STEP_M = 2.0
 SCRAPE_FRICTION = 0.35
 
 
@@ -71,6 +74,11 @@ class Box:
     def around(cls, body: Body) -> "Box":
         """The footprint of a vehicle or walker."""
         return cls(body.x, body.y, body.yaw, body.model.half_length, body.model.half_width)
+
+    @classmethod
+    def at(cls, pose: Transform, half_length: float, half_width: float) -> "Box":
+        """The footprint of something at a pose."""
+        return cls(pose.x, pose.y, math.radians(pose.yaw), half_length, half_width)
 
     def reach(self, axis_x: float, axis_y: float) -> float:
         """Half of the box's extent along a unit axis."""
@@ -158,16 +166,29 @@ class StaticField:
         self.tags = np.asarray(tags, np.uint8)
         self.bases = np.zeros(len(self.boxes)) if bases is None else np.asarray(bases, np.float64)
         self.tops = self.bases + self.heights
-        self._x, self._y = self.boxes[:, 0].copy(), self.boxes[:, 1].copy()
-        self._radius = np.hypot(self.boxes[:, 3], self.boxes[:, 4])
+        self.cosines, self.sines = np.cos(self.boxes[:, 2]), np.sin(self.boxes[:, 2])
         self._cache: dict[int, Box] = {}
+        self._cells: dict[tuple[int, int, int], Index] = {}
 
     def near(self, x: float, y: float, radius: float) -> list[int]:
-        """Indices of the boxes whose circle meets the circle around (x, y)."""
-        reach = self._radius + radius
-        distance = (self._x - x) ** 2 + (self._y - y) ** 2
-        indices: list[int] = np.flatnonzero(distance < reach * reach).tolist()
+        """Indices of the boxes that meet the circle around (x, y)."""
+        indices: list[int] = self._within(x, y, radius).tolist()
         return indices
+
+    def around(self, x: float, y: float, radius: float) -> Index:
+        """At least the boxes that meet the circle around (x, y); remembered per square of ground."""
+        key = (math.floor(x / _CELL_M), math.floor(y / _CELL_M), math.ceil(radius / _RADIUS_STEP_M))
+        if key not in self._cells:
+            middle_x, middle_y = (key[0] + 0.5) * _CELL_M, (key[1] + 0.5) * _CELL_M
+            reach = key[2] * _RADIUS_STEP_M + _CELL_M * math.sqrt(0.5)
+            self._cells[key] = self._within(middle_x, middle_y, reach)
+        return self._cells[key]
+
+    def _within(self, x: float, y: float, radius: float) -> Index:
+        dx, dy = x - self.boxes[:, 0], y - self.boxes[:, 1]
+        along = np.maximum(np.abs(dx * self.cosines + dy * self.sines) - self.boxes[:, 3], 0.0)
+        across = np.maximum(np.abs(dy * self.cosines - dx * self.sines) - self.boxes[:, 4], 0.0)
+        return np.flatnonzero(along * along + across * across <= radius * radius)
 
     def box(self, index: int) -> Box:
         """The box of an index."""
@@ -195,22 +216,26 @@ def bounce(first: Body, second: Body | None, contact: Contact) -> tuple[float, f
         The impulse on the first vehicle in N s (world x, y); zero when the two were parting already.
     """
     _separate(first, second, contact)
-    bodies = [first] if second is None else [first, second]
     normal_x, normal_y = contact.normal_x, contact.normal_y
     closing = _relative_speed(first, second, contact, normal_x, normal_y)
     if closing >= 0.0:
         return 0.0, 0.0
-    strength = -(1.0 + RESTITUTION) * closing / _inverse_mass(bodies, contact, normal_x, normal_y)
+    bounced = RESTITUTION if closing < -RESTING_SPEED else 0.0
+    strength = -(1.0 + bounced) * closing / _inverse_mass(first, second, contact, normal_x, normal_y)
+    _exchange(first, second, contact, strength * normal_x, strength * normal_y)
+    # Friction comes second and at most stops the sliding, so that neither impulse can add energy.
     tangent_x, tangent_y = -normal_y, normal_x
     sliding = _relative_speed(first, second, contact, tangent_x, tangent_y)
-    scrape = -sliding / _inverse_mass(bodies, contact, tangent_x, tangent_y)
+    scrape = -sliding / _inverse_mass(first, second, contact, tangent_x, tangent_y)
     scrape = max(-SCRAPE_FRICTION * strength, min(SCRAPE_FRICTION * strength, scrape))
-    impulse_x = strength * normal_x + scrape * tangent_x
-    impulse_y = strength * normal_y + scrape * tangent_y
-    first.push(contact.x, contact.y, impulse_x, impulse_y)
+    _exchange(first, second, contact, scrape * tangent_x, scrape * tangent_y)
+    return strength * normal_x + scrape * tangent_x, strength * normal_y + scrape * tangent_y
+
+
+def _exchange(first: Body, second: Body | None, contact: Contact, x: float, y: float) -> None:
+    first.push(contact.x, contact.y, x, y)
     if second is not None:
-        second.push(contact.x, contact.y, -impulse_x, -impulse_y)
-    return impulse_x, impulse_y
+        second.push(contact.x, contact.y, -x, -y)
 
 
 def _separate(first: Body, second: Body | None, contact: Contact) -> None:
@@ -233,10 +258,10 @@ def _relative_speed(first: Body, second: Body | None, contact: Contact, axis_x: 
     return total
 
 
-def _inverse_mass(bodies: Iterable[Body], contact: Contact, axis_x: float, axis_y: float) -> float:
+def _inverse_mass(first: Body, second: Body | None, contact: Contact, axis_x: float, axis_y: float) -> float:
     """Change of the relative speed at the contact point per N s along an axis."""
     total = 0.0
-    for body in bodies:
+    for body in (first,) if second is None else (first, second):
         lever = (contact.x - body.x) * axis_y - (contact.y - body.y) * axis_x
         total += 1.0 / body.mass + lever * lever / body.yaw_inertia
     return total

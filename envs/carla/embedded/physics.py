@@ -1,15 +1,24 @@
-"""One tick of physics: vehicles move in short slices, and every slice ends with its contacts resolved."""
+"""One tick of physics: everything moves in short slices, and every slice ends with its contacts resolved."""
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sim2real_bench.envs.carla.embedded.actors import Vehicle, Walker
-from sim2real_bench.envs.carla.embedded.collisions import Body, Box, StaticField, bounce, contact_between
-from sim2real_bench.envs.carla.embedded.town.relief import Relief
+import numpy as np
 
-SLICE_S = 0.02  # at 40 m/s a slice is 0.8 m: less than half of any vehicle, so nothing is jumped over
+from sim2real_bench.envs.carla.embedded.actors import Prop, Vehicle, Walker
+from sim2real_bench.envs.carla.embedded.collisions import StaticField, bounce, contact_between
+from sim2real_bench.envs.carla.embedded.contacts import Crowd, Party
+from sim2real_bench.envs.carla.embedded.dynamics.fleet import SMALLEST_FLEET, Fleet
+from sim2real_bench.envs.carla.embedded.dynamics.motion import Drive
+from sim2real_bench.envs.carla.embedded.geometry import Vector
+from sim2real_bench.envs.carla.embedded.town.relief import Relief
+from sim2real_bench.envs.carla.embedded.vehicles import VehicleDynamics
+
+SLICE_S = 0.025
+_LARGEST_STRIDE = 0.8  # of half a body's length per slice, so that nothing is jumped over
+_MOST_SLICES = 100
 _PASSES = 3
 _REACH_MARGIN = 0.5
 
@@ -22,12 +31,12 @@ class Hit:
 
     Attributes:
         actor: who.
-        other: the other vehicle or walker, or the index of an obstacle.
+        other: the other actor, or the index of an obstacle.
         impulse: on ``actor``, N s, world x and y.
     """
 
     actor: Mover
-    other: Mover | int
+    other: Mover | Prop | int
     impulse: tuple[float, float]
 
 
@@ -36,9 +45,11 @@ class _Impulses:
 
     def __init__(self) -> None:
         self._sums: defaultdict[tuple[int, int, bool], tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
-        self._parties: dict[tuple[int, int, bool], tuple[Mover, Mover | int]] = {}
+        self._parties: dict[tuple[int, int, bool], tuple[Mover, Mover | Prop | int]] = {}
 
-    def add(self, actor: Mover, other: Mover | int, x: float, y: float) -> None:
+    def add(self, actor: Mover | Prop, other: Mover | Prop | int, x: float, y: float) -> None:
+        if isinstance(actor, Prop):
+            return
         number = other if isinstance(other, int) else other.actor_id
         key = (actor.actor_id, number, isinstance(other, int))
         before = self._sums[key]
@@ -50,7 +61,12 @@ class _Impulses:
 
 
 def advance(
-    vehicles: Sequence[Vehicle], walkers: Sequence[Walker], field: StaticField, relief: Relief, seconds: float
+    vehicles: Sequence[Vehicle],
+    walkers: Sequence[Walker],
+    field: StaticField,
+    relief: Relief,
+    seconds: float,
+    props: Sequence[Prop] = (),
 ) -> list[Hit]:
     """Move all vehicles and walkers by one tick.
 
@@ -60,99 +76,179 @@ def advance(
         field: the town's obstacles.
         relief: the ground.
         seconds: duration of the tick.
+        props: actors that stand still and can be hit.
 
     Returns:
         Who was hit by what, one entry per pair and side.
     """
-    count = max(1, math.ceil(seconds / SLICE_S - 1e-9))
     actors: list[Mover] = [*vehicles, *walkers]
-    before = {actor.actor_id: actor.velocity for actor in actors}
-    movers = [actor for actor in actors if actor.physics]
-    # Any vehicle may be hit by the fastest one and then be as fast.
-    fastest = max((math.hypot(*mover.velocity[:2]) for mover in movers), default=0.0)
-    travel = (fastest + 10.0 * seconds) * seconds + _REACH_MARGIN
-    near_static = {actor.actor_id: _static_candidates(actor, field, travel) for actor in movers}
-    pairs = list(_pair_candidates(actors, travel))
-    impulses = _Impulses()
+    before = [actor.velocity for actor in actors]
     for walker in walkers:
         if walker.physics:
             walker.dynamics.advance(walker.control, seconds, relief)
+    traffic = _Traffic(vehicles, relief, seconds)
+    parties = [Party(actor, actor.actor_id in traffic.asleep) for actor in actors if actor.solid]
+    parties += [Party(prop, still=True) for prop in props if prop.solid]
+    # Any vehicle may be hit by the fastest one and then be as fast.
+    fastest, count = _slices(actors, before, seconds)
+    crowd = Crowd(parties, field, (fastest + 10.0 * seconds) * seconds + _REACH_MARGIN)
+    contacts = _Contacts(crowd, traffic, field)
     for _ in range(count):
+        traffic.move(seconds / count)
+        contacts.resolve()
+    traffic.settle()
+    for actor, old in zip(actors, before, strict=True):
+        actor.acceleration = _rate(old, actor.velocity, seconds)
+    return contacts.impulses.hits()
+
+
+def _slices(actors: Sequence[Mover], velocities: Sequence[Vector], seconds: float) -> tuple[float, int]:
+    """The largest speed, m/s, and how many slices keep every stride short."""
+    fastest, strides = 0.0, seconds / SLICE_S - 1e-9
+    for actor, (vx, vy, _) in zip(actors, velocities, strict=True):
+        speed = math.hypot(vx, vy)
+        fastest = max(fastest, speed)
+        strides = max(strides, speed * seconds / (_LARGEST_STRIDE * actor.dynamics.model.half_length))
+    return fastest, min(_MOST_SLICES, max(1, math.ceil(strides)))
+
+
+def _rate(old: Vector, new: Vector, seconds: float) -> Vector:
+    return (new[0] - old[0]) / seconds, (new[1] - old[1]) / seconds, (new[2] - old[2]) / seconds
+
+
+class _Traffic:
+    """The vehicles of a tick, sorted by how they move: as a fleet, one by one, or not at all.
+
+    Attributes:
+        asleep: ids of the vehicles that stand and will stand.
+        fleet: of those on the ground, when they are many.
+        rows: ids of the fleet's members, in order.
+    """
+
+    def __init__(self, vehicles: Sequence[Vehicle], relief: Relief, seconds: float) -> None:
+        self._relief = relief
+        self.asleep: dict[int, tuple[VehicleDynamics, Drive[float]]] = {}
+        self.alone: dict[int, tuple[VehicleDynamics, Drive[float], bool]] = {}
+        self.rows: list[int] = []
+        self.fleet: Fleet | None = None
+        rolling: list[tuple[int, VehicleDynamics, Drive[float]]] = []
         for vehicle in vehicles:
-            if vehicle.physics:
-                vehicle.dynamics.advance(vehicle.control, seconds / count)
+            if not vehicle.physics:
+                continue
+            dynamics = vehicle.dynamics
+            if dynamics.ackermann is not None:
+                vehicle.control = dynamics.ackermann_control(seconds)
+            airborne = dynamics.lift_off(relief)
+            drive = dynamics.prepare(vehicle.control, seconds)
+            if not airborne and dynamics.asleep(drive):
+                self.asleep[vehicle.actor_id] = (dynamics, drive)
+            elif airborne or dynamics.constant_velocity is not None:
+                self.alone[vehicle.actor_id] = (dynamics, drive, airborne)
+            else:
+                rolling.append((vehicle.actor_id, dynamics, drive))
+        if len(rolling) >= SMALLEST_FLEET:
+            self.rows = [number for number, _, _ in rolling]
+            self.fleet = Fleet([dynamics for _, dynamics, _ in rolling], [drive for _, _, drive in rolling])
+        else:
+            self.alone |= {number: (dynamics, drive, False) for number, dynamics, drive in rolling}
+
+    def move(self, seconds: float) -> None:
+        """Move everything that moves."""
+        for dynamics, drive, airborne in self.alone.values():
+            dynamics.move(drive, seconds, self._relief, airborne and dynamics.airborne)
+        if self.fleet is not None:
+            self.fleet.move(seconds)
+
+    def wake(self, number: int) -> None:
+        """Let a vehicle that was pushed move from now on."""
+        if number in self.asleep:
+            dynamics, drive = self.asleep.pop(number)
+            self.alone[number] = (dynamics, drive, False)
+
+    def settle(self) -> None:
+        """Put everything that moved on the ground."""
+        for dynamics, _, _ in self.alone.values():
+            dynamics.settle(self._relief)
+        if self.fleet is not None:
+            self.fleet.settle(self._relief)
+
+
+class _Contacts:
+    """Finds and resolves the contacts of a tick, slice by slice."""
+
+    def __init__(self, crowd: Crowd, traffic: _Traffic, field: StaticField) -> None:
+        self.impulses = _Impulses()
+        self._crowd, self._traffic, self._field = crowd, traffic, field
+        rows = {number: row for row, number in enumerate(traffic.rows)}
+        members = [(n, rows[p.actor.actor_id]) for n, p in enumerate(crowd.parties) if p.actor.actor_id in rows]
+        self._parties = np.array([number for number, _ in members], np.intp)
+        self._rows = np.array([row for _, row in members], np.intp)
+        self._others = [n for n, p in enumerate(crowd.parties) if p.actor.actor_id in traffic.alone]
+
+    def resolve(self) -> None:
+        """Separate what overlaps, and exchange impulses."""
         for _ in range(_PASSES):
-            touched = _resolve_pairs(pairs, impulses)
-            touched = _resolve_static(movers, near_static, field, impulses) or touched
-            if not touched:
-                break
-    for actor in actors:
-        old, new = before[actor.actor_id], actor.velocity
-        x, y, z = ((b - a) / seconds for a, b in zip(old, new, strict=True))
-        actor.acceleration = (x, y, z)
-    return impulses.hits()
+            self._locate()
+            pairs, obstacles = self._crowd.touching_pairs(), self._crowd.touching_obstacles()
+            if not pairs and not obstacles:
+                return
+            fleet = self._traffic.fleet
+            if fleet is not None:
+                fleet.store()
+            touched = [self._meet(first, second) for first, second in pairs]
+            touched += [self._crash(party, index) for party, index in obstacles]
+            if fleet is not None:
+                fleet.load()
+            if not any(touched):
+                return
 
+    def _locate(self) -> None:
+        fleet = self._traffic.fleet
+        if fleet is not None:
+            rows = self._rows
+            self._crowd.move(self._parties, fleet.x[rows], fleet.y[rows], fleet.yaw[rows])
+        for number in self._others:
+            self._crowd.refresh(number)
 
-def _static_candidates(actor: Mover, field: StaticField, travel: float) -> list[int]:
-    if not actor.solid:
-        return []
-    return field.near(actor.dynamics.x, actor.dynamics.y, Box.around(actor.dynamics).radius + travel)
-
-
-def _pair_candidates(actors: Sequence[Mover], travel: float) -> Iterator[tuple[Mover, Mover]]:
-    solid = [(actor, actor.dynamics, Box.around(actor.dynamics).radius + travel) for actor in actors if actor.solid]
-    for number, (first, here, first_reach) in enumerate(solid):
-        for second, there, second_reach in solid[number + 1 :]:
-            distance = first_reach + second_reach
-            if abs(here.x - there.x) < distance and abs(here.y - there.y) < distance:
-                if first.physics:
-                    yield first, second
-                elif second.physics:
-                    yield second, first
-
-
-def _resolve_pairs(pairs: Sequence[tuple[Mover, Mover]], impulses: _Impulses) -> bool:
-    touched = False
-    for first, second in pairs:
-        if _passes_over(first, second) or (first.dynamics.at_rest and second.dynamics.at_rest):
-            continue
-        contact = contact_between(Box.around(first.dynamics), Box.around(second.dynamics))
+    def _meet(self, first: int, second: int) -> bool:
+        one, other = self._crowd.parties[first], self._crowd.parties[second]
+        if one.body is None:
+            one, other = other, one
+        if one.body is None or one.passes() or other.passes() or not _overlap(one.span(), other.span()):
+            return False
+        contact = contact_between(one.box(), other.box())
         if contact is None:
-            continue
-        touched = True
-        x, y = bounce(first.dynamics, second.dynamics if second.physics else None, contact)
+            return False
+        x, y = bounce(one.body, other.body, contact)
         if x or y:
-            impulses.add(first, second, x, y)
-            impulses.add(second, first, -x, -y)
-    return touched
+            self.impulses.add(one.actor, other.actor, x, y)
+            self.impulses.add(other.actor, one.actor, -x, -y)
+        for number in (first, second):
+            self._wake(number)
+        return True
+
+    def _wake(self, number: int) -> None:
+        party = self._crowd.parties[number]
+        if party.still and party.body is not None:
+            party.still = self._crowd.still[number] = False
+            self._traffic.wake(party.actor.actor_id)
+        if party.body is not None and number not in self._others and number not in self._parties:
+            self._others.append(number)
+
+    def _crash(self, number: int, index: int) -> bool:
+        party, field = self._crowd.parties[number], self._field
+        if party.body is None or not _overlap(party.span(), (field.bases[index], field.tops[index])):
+            return False
+        contact = contact_between(party.box(), field.box(index))
+        if contact is None:
+            return False
+        x, y = bounce(party.body, None, contact)
+        if x or y:
+            self.impulses.add(party.actor, index, x, y)
+        self._wake(number)
+        return True
 
 
-def _passes_over(first: Mover, second: Mover) -> bool:
-    """One is above the other, or a walker lies on the ground already: it is not hit again and again."""
-    for actor in (first, second):
-        if isinstance(actor, Walker) and actor.dynamics.lying:
-            return True
-    low, high = sorted((first.dynamics, second.dynamics), key=lambda dynamics: dynamics.z)
-    return high.z > low.z + 2.0 * low.model.half_height
-
-
-def _resolve_static(
-    movers: Sequence[Mover], near: dict[int, list[int]], field: StaticField, impulses: _Impulses
-) -> bool:
-    touched = False
-    for actor in movers:
-        dynamics: Body = actor.dynamics
-        box = Box.around(dynamics)
-        for index in near[actor.actor_id]:
-            low, high = field.bases[index], field.tops[index]
-            if not low - 2.0 * actor.dynamics.model.half_height < actor.dynamics.z < high:
-                continue
-            contact = contact_between(box, field.box(index))
-            if contact is None:
-                continue
-            touched = True
-            x, y = bounce(dynamics, None, contact)
-            box = Box.around(dynamics)
-            if x or y:
-                impulses.add(actor, index, x, y)
-    return touched
+def _overlap(first: tuple[float, float], second: tuple[float, float]) -> bool:
+    """Two spans of height share more than a touch."""
+    return first[0] < second[1] and second[0] < first[1]

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from sim2real_bench.envs.carla.embedded.dynamics.ackermann import AckermannDriver
+from sim2real_bench.envs.carla.embedded.dynamics.ackermann import AckermannDriver, Pedals
 from sim2real_bench.envs.carla.embedded.dynamics.ground import stance
 from sim2real_bench.envs.carla.embedded.dynamics.motion import GRAVITY, ROLLING_RESISTANCE, Chassis, Drive, step
 from sim2real_bench.envs.carla.embedded.dynamics.operations import SCALAR
@@ -24,7 +24,7 @@ from sim2real_bench.envs.carla.embedded.vehicle_models import VehicleModel
 
 __all__ = ["FRICTION", "GRAVITY", "STEERING_CURVE", "SUBSTEP_S", "VehicleControl", "VehicleDynamics"]
 
-SUBSTEP_S = 0.01
+SUBSTEP_S = 0.0125
 ANTI_LOCK_SHARE = 0.92  # of the friction the brakes may use: the wheels keep some side force while braking
 ENGINE_BRAKING = 0.35  # m/s² with the throttle released
 AIR_DENSITY = 1.2
@@ -43,6 +43,35 @@ class Pushes:
     y: float = 0.0
     z: float = 0.0
     torque: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Brakes:
+    """What brakes and steering can do.
+
+    Attributes:
+        pedal: m/s² of a full pedal, before the tyres limit it.
+        anti_lock: share of the weight that the pedal may use.
+        hand: m/s² of the hand brake on the rear axle's share of the weight.
+        largest_angle: of the inner front wheel at rest, radians.
+    """
+
+    pedal: float
+    anti_lock: float
+    hand: float
+    largest_angle: float
+
+    @classmethod
+    def of(cls, control: PhysicsControl, chassis: Chassis[float]) -> "_Brakes":
+        wheels = control.wheels
+        pedal = sum(wheel.max_brake_torque / wheel.radius for wheel in wheels) * 100.0 / control.mass
+        hand = sum(wheel.max_handbrake_torque / wheel.radius for wheel in wheels) * 100.0 / control.mass
+        return cls(
+            pedal,
+            ANTI_LOCK_SHARE * chassis.least_grip,
+            hand * chassis.wheelbase / chassis.front_arm,
+            math.radians(wheels[0].max_steer_angle),
+        )
 
 
 class VehicleDynamics:
@@ -64,9 +93,9 @@ class VehicleDynamics:
     """
 
     __slots__ = (
-        "_rise", "ackermann", "chassis", "constant_velocity", "forward", "gravity", "mass", "model", "physics_control",
-        "pitch", "powertrain", "pushes", "roll", "side", "throttle", "transfer", "vertical", "wheel_angle", "x", "y",
-        "yaw", "yaw_inertia", "yaw_rate", "z",
+        "_brakes", "_ground", "_rise", "ackermann", "chassis", "constant_velocity", "forward", "gravity", "mass",
+        "model", "physics_control", "pitch", "powertrain", "pushes", "roll", "side", "throttle", "transfer",
+        "vertical", "wheel_angle", "x", "y", "yaw", "yaw_inertia", "yaw_rate", "z",
     )  # fmt: skip
 
     def __init__(self, model: VehicleModel, pose: Transform) -> None:
@@ -91,12 +120,14 @@ class VehicleDynamics:
         self.mass = control.mass
         self.yaw_inertia = self.model.yaw_inertia * control.mass / self.model.mass
         self.chassis = _chassis(self.model, control, self.yaw_inertia)
+        self._brakes = _Brakes.of(control, self.chassis)
 
     def place(self, pose: Transform) -> None:
         """Move to a pose and keep the speed; the ground sets pitch and roll again once the vehicle stands on it."""
         self.x, self.y, self.z = pose.x, pose.y, pose.z
         self.pitch, self.yaw, self.roll = (math.radians(angle) for angle in (pose.pitch, pose.yaw, pose.roll))
         self._rise = (0.0, 0.0)
+        self._ground: float | None = None
 
     def stop(self) -> None:
         """Come to rest at once."""
@@ -138,6 +169,16 @@ class VehicleDynamics:
         )
 
     @property
+    def height(self) -> float:
+        """Of the body, metres."""
+        return 2.0 * self.model.half_height
+
+    @property
+    def airborne(self) -> bool:
+        """Not known to stand on the ground."""
+        return self._ground is None
+
+    @property
     def at_rest(self) -> bool:
         """Nothing moves."""
         return self.forward == 0.0 and self.side == 0.0 and self.yaw_rate == 0.0 and self.vertical == 0.0
@@ -175,50 +216,83 @@ class VehicleDynamics:
 
     def advance(self, control: VehicleControl, seconds: float, relief: Relief = FLAT) -> None:
         """Integrate over ``seconds`` with a held control."""
-        airborne = self.airborne(relief)
+        airborne = self.lift_off(relief)
         drive = self.prepare(control, seconds)
-        self.take_pushes(seconds)
         if airborne or not self.asleep(drive):
             self.move(drive, seconds, relief, airborne)
+            self.settle(relief)
 
-    def airborne(self, relief: Relief) -> bool:
-        """The vehicle is above the ground, or floats; otherwise it is set on the ground."""
-        height, *rise = stance(relief, self.x, self.y, self.yaw, self.model.wheelbase / 2.0, self.model.track / 2.0)
-        if not self.gravity or self.z > height + _AIRBORNE_M or self.vertical > 0.0:
+    def lift_off(self, relief: Relief) -> bool:
+        """The vehicle is above the ground, or floats."""
+        if self._ground is None:
+            self._ground, *_ = self._stance(relief)
+        if not self.gravity or self.z > self._ground + _AIRBORNE_M or self.vertical > 0.0:
+            self._ground = None
             self._rise = (0.0, 0.0)
             return True
-        self._stand(height, rise[0], rise[1])
+        self.z, self.vertical = max(self.z, self._ground), 0.0
         return False
 
-    def _stand(self, height: float, along: float, across: float) -> None:
-        self.z, self.vertical = height, 0.0
+    def settle(self, relief: Relief) -> None:
+        """Stand on the ground at the present place, unless in the air; count the yaw anew from 0."""
+        self.yaw = math.remainder(self.yaw, math.tau)
+        if self.gravity and self.vertical <= 0.0:
+            height, along, across = self._stance(relief)
+            if self.z <= height + _AIRBORNE_M:
+                self.stand(height, along, across)
+
+    def stand(self, height: float, along: float, across: float) -> None:
+        """Rest on ground of a height (metres) and its rise along and across the vehicle."""
+        self.z, self.vertical, self._ground = height, 0.0, height
         self._rise = (along, across)
         self.pitch, self.roll = math.atan(along), -math.atan(across)
 
+    def _stance(self, relief: Relief) -> tuple[float, float, float]:
+        model = self.model
+        return stance(relief, self.x, self.y, self.yaw, model.wheelbase / 2.0, model.track / 2.0)
+
     def prepare(self, control: VehicleControl, seconds: float) -> Drive[float]:
-        """What driver, engine and slope do over the next ``seconds``."""
-        chassis, physics = self.chassis, self.physics_control
+        """What driver, engine and slope do over the next ``seconds``; forces that wait from outside are used up."""
+        self._take_pushes(seconds)
         along, across = self._rise
         tilt = 1.0 + along * along + across * across
         weight = GRAVITY / math.sqrt(tilt)
-        wheels = physics.wheels
-        share = interpolate(physics.steering_curve, abs(self.forward) * 3.6)
-        limit = ANTI_LOCK_SHARE * min(chassis.front_grip, chassis.rear_grip) * weight
-        brakes = sum(wheel.max_brake_torque / wheel.radius for wheel in wheels) * 100.0 / self.mass
-        locking = sum(wheel.max_handbrake_torque / wheel.radius for wheel in wheels) * 100.0 / self.mass
-        self.powertrain.shift(self.forward, seconds)
+        brakes, speed = self._brakes, self.forward
+        self.powertrain.shift(speed, seconds)
         gear = self._engaged(control)
+        locked = min(self.chassis.rear_grip, brakes.hand / weight) if control.hand_brake else 0.0
         return Drive(
-            wheel_target=control.steer * math.radians(wheels[0].max_steer_angle) * share,
+            wheel_target=control.steer * self.largest_angle(),
             throttle=control.throttle,
-            pull=self.powertrain.force(self.forward, gear) / self.mass,
-            braking=min(control.brake * brakes, limit),
+            pull=self.powertrain.force(speed, gear) / self.mass,
+            resistance=min(control.brake * brakes.pedal, brakes.anti_lock * weight) + ROLLING_RESISTANCE * weight,
             coasting=ENGINE_BRAKING if gear else 0.0,
-            hand_brake=min(chassis.rear_grip, 2.0 * locking / weight) if control.hand_brake else 0.0,
+            hand_brake=locked,
+            hand_drag=locked * weight * (1.0 - self.chassis.front_share),
             slope_x=-GRAVITY * along / tilt,
             slope_y=-GRAVITY * across / tilt,
             weight=weight,
         )
+
+    def ackermann_control(self, seconds: float) -> VehicleControl:
+        """The pedals and steering with which the Ackermann driver goes on.
+
+        Raises:
+            TypeError: nobody drives in that way.
+        """
+        if self.ackermann is None:
+            raise TypeError("this vehicle has no Ackermann control")
+        air = self.chassis.air * self.forward * abs(self.forward)
+        weight = GRAVITY * ROLLING_RESISTANCE
+        gear = -1 if self.ackermann.target.speed < 0.0 else self.powertrain.gear
+        pull = abs(self.powertrain.force(self.forward, gear)) / self.mass
+        pedals = Pedals(pull, min(self._brakes.pedal, self._brakes.anti_lock * GRAVITY), weight + air)
+        return self.ackermann.drive(self.forward, self.largest_angle(), pedals, seconds)
+
+    def largest_angle(self) -> float:
+        """Of the inner front wheel at the present speed, radians."""
+        share = interpolate(self.physics_control.steering_curve, abs(self.forward) * 3.6)
+        return self._brakes.largest_angle * share
 
     def _engaged(self, control: VehicleControl) -> int:
         if control.manual_gear_shift:
@@ -227,27 +301,26 @@ class VehicleDynamics:
 
     def asleep(self, drive: Drive[float]) -> bool:
         """Nothing will change: the vehicle stands, and brakes or friction hold it on its slope."""
-        hold = drive.braking + ROLLING_RESISTANCE * drive.weight + 0.5 * drive.hand_brake * drive.weight
         return (
             self.at_rest
             and drive.throttle == 0.0
             and self.throttle < _IDLE_THROTTLE
             and self.wheel_angle == drive.wheel_target
-            and abs(drive.slope_x) <= hold
+            and abs(drive.slope_x) <= drive.resistance + drive.hand_drag
             and self.constant_velocity is None
         )
 
-    def take_pushes(self, seconds: float) -> None:
-        """Let the waiting outer forces act for ``seconds``, at once and at the centre; they are used up."""
+    def _take_pushes(self, seconds: float) -> None:
+        """Let outer forces act for ``seconds`` at once and at the centre."""
         pushes = self.pushes
         if pushes.x or pushes.y or pushes.torque or pushes.z:
             self.push(self.x, self.y, pushes.x * seconds, pushes.y * seconds)
             self.yaw_rate += pushes.torque * seconds / self.yaw_inertia
-            lift = (pushes.z / self.mass - (GRAVITY if self.gravity else 0.0)) * seconds
-            self.vertical = max(self.vertical, self.vertical + lift)
+            lift = pushes.z / self.mass - (GRAVITY if self.gravity else 0.0)
+            self.vertical += max(0.0, lift) * seconds
             self.pushes = Pushes()
 
-    def move(self, drive: Drive[float], seconds: float, relief: Relief = FLAT, airborne: bool = False) -> None:
+    def move(self, drive: Drive[float], seconds: float, relief: Relief, airborne: bool) -> None:
         """Integrate over ``seconds`` in short steps, on the ground or through the air."""
         count = max(1, math.ceil(seconds / SUBSTEP_S - 1e-9))
         for _ in range(count):
@@ -257,13 +330,6 @@ class VehicleDynamics:
                 step(SCALAR, self, drive, self.chassis, seconds / count)
             if self.constant_velocity is not None:
                 self.forward, self.side, _ = self.constant_velocity
-        if not airborne:
-            self.settle(relief)
-
-    def settle(self, relief: Relief) -> None:
-        """Stand on the ground at the present place."""
-        model = self.model
-        self._stand(*stance(relief, self.x, self.y, self.yaw, model.wheelbase / 2.0, model.track / 2.0))
 
     def _fly(self, seconds: float, relief: Relief) -> bool:
         """Free flight; returns whether it goes on."""
@@ -278,7 +344,11 @@ class VehicleDynamics:
             self.forward * cosine + self.side * sine,
             self.side * cosine - self.forward * sine,
         )
-        return not self.gravity or self.z > relief.height(self.x, self.y)
+        ground = relief.height(self.x, self.y)
+        if not self.gravity or self.z > ground:
+            return True
+        self.z, self.vertical, self._ground = ground, 0.0, ground
+        return False
 
 
 def _chassis(model: VehicleModel, control: PhysicsControl, yaw_inertia: float) -> Chassis[float]:
@@ -292,12 +362,15 @@ def _chassis(model: VehicleModel, control: PhysicsControl, yaw_inertia: float) -
         front_arm=front_arm,
         rear_arm=model.wheelbase - front_arm,
         wheelbase=model.wheelbase,
+        front_share=1.0 - front_arm / model.wheelbase,
         track_ratio=model.track / (2.0 * model.wheelbase),
         height_ratio=max(0.0, model.centre_height + shift_z) / model.wheelbase,
         front_grip=front_grip,
         rear_grip=rear_grip,
+        least_grip=min(front_grip, rear_grip),
         front_stiffness=FRONT_STIFFNESS / front_grip,
         rear_stiffness=REAR_STIFFNESS / rear_grip,
         inverse_gyration=control.mass / yaw_inertia,
+        twist=2.0 * front_arm * (model.wheelbase - front_arm) / model.wheelbase * control.mass / yaw_inertia,
         air=0.5 * AIR_DENSITY * control.drag_coefficient * frontal_area(model) / control.mass,
     )

@@ -8,7 +8,7 @@ faster than friction allows.
 """
 
 from dataclasses import dataclass
-from typing import Generic, Protocol
+from typing import Generic, NamedTuple, Protocol
 
 from sim2real_bench.envs.carla.embedded.dynamics.operations import Operations, T
 
@@ -24,45 +24,50 @@ _ALIGNED_SPEED = 0.2  # m/s along the wheels below which rolling forces fade ins
 _LEAST_SHARE = 0.05  # of the weight that an axle keeps
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Chassis(Generic[T]):
     """What does not change while a vehicle drives.
 
     Attributes:
         front_arm: distance of the front axle before the centre of mass, metres; ``rear_arm`` behind it.
         wheelbase: metres.
+        front_share: of the weight on the front axle at rest.
         track_ratio: half of the track over the wheelbase.
         height_ratio: height of the centre of mass over the wheelbase.
-        front_grip: coefficient of friction of the front axle; ``rear_grip`` of the rear axle.
+        front_grip: coefficient of friction of the front axle; ``rear_grip`` of the rear axle, ``least_grip`` of both.
         front_stiffness: slope of the side force over the slip angle, in units of grip; ``rear_stiffness`` likewise.
         inverse_gyration: mass over moment of inertia about z, 1/m².
+        twist: yaw acceleration per weight and grip when both axles push against each other, 1/m.
         air: half the density of air times the drag area over the mass, 1/m.
     """
 
     front_arm: T
     rear_arm: T
     wheelbase: T
+    front_share: T
     track_ratio: T
     height_ratio: T
     front_grip: T
     rear_grip: T
+    least_grip: T
     front_stiffness: T
     rear_stiffness: T
     inverse_gyration: T
+    twist: T
     air: T
 
 
-@dataclass(slots=True)
-class Drive(Generic[T]):
+class Drive(NamedTuple, Generic[T]):
     """What driver, engine and ground do during a step.
 
     Attributes:
         wheel_target: wanted angle of the inner front wheel, radians.
         throttle: pedal.
         pull: the engine's acceleration at full throttle in the present gear, m/s², negative in reverse.
-        braking: of the pedal, m/s².
+        resistance: of the brake pedal and of rolling, m/s².
         coasting: drag of the engine with the throttle released, m/s².
         hand_brake: coefficient of friction of the locked rear wheels, 0 = released.
+        hand_drag: what they hold the vehicle back with while it hardly moves, m/s².
         slope_x: gravity along the vehicle, m/s²; ``slope_y`` across it.
         weight: gravity into the ground, m/s².
     """
@@ -70,9 +75,10 @@ class Drive(Generic[T]):
     wheel_target: T
     throttle: T
     pull: T
-    braking: T
+    resistance: T
     coasting: T
     hand_brake: T
+    hand_drag: T
     slope_x: T
     slope_y: T
     weight: T
@@ -103,14 +109,15 @@ def step(ops: Operations[T], body: Moving[T], drive: Drive[T], car: Chassis[T], 
     blend = ops.most(ops.least((speed - _KINEMATIC_SPEED) / (_DYNAMIC_SPEED - _KINEMATIC_SPEED), 1.0), 0.0)
     fade = ops.least(abs(body.forward) / ENGINE_FADE_SPEED, 1.0)
     engine = drive.coasting * ops.most(1.0 - 10.0 * body.throttle, 0.0) * fade
-    drag = drive.braking + engine + ROLLING_RESISTANCE * drive.weight
+    drag = drive.resistance + engine
     pull = body.throttle * drive.pull
     push = drive.slope_x - car.air * body.forward * speed
-    if ops.some(1.0 - blend):
+    rest = 1.0 - blend
+    if ops.some(rest):
         slow = _kinematic(ops, body, drive, car, pull + push, drag, tangent, seconds)
         if ops.some(blend):
             fast = _dynamic(ops, body, drive, car, pull, push, drag, tangent, seconds)
-            motion = tuple(new * blend + old * (1.0 - blend) for new, old in zip(fast, slow, strict=True))
+            motion = tuple(new * blend + old * rest for new, old in zip(fast, slow, strict=True))
         else:
             motion = slow
     else:
@@ -133,13 +140,13 @@ def _kinematic(
     seconds: float,
 ) -> tuple[T, T, T, T]:
     """(forward, side, yaw rate, load transfer) after a step without slip."""
-    drag = drag + drive.hand_brake * drive.weight * car.front_arm / car.wheelbase
+    drag = drag + drive.hand_drag
     pushed = body.forward + push * seconds
     forward = ops.copysign(ops.most(abs(pushed) - drag * seconds, 0.0), pushed)
     yaw_rate = forward * tangent / car.wheelbase
     side = yaw_rate * car.rear_arm
-    hold = ops.least(car.front_grip, car.rear_grip) * drive.weight * seconds
-    twist = hold * 2.0 * car.front_arm * car.rear_arm / car.wheelbase * car.inverse_gyration
+    hold = car.least_grip * drive.weight * seconds
+    twist = hold * car.twist
     side = body.side + ops.most(ops.least(side - body.side, hold), -hold)
     yaw_rate = body.yaw_rate + ops.most(ops.least(yaw_rate - body.yaw_rate, twist), -twist)
     transfer = body.transfer * (1.0 - min(1.0, seconds / LOAD_LAG_S))
@@ -159,7 +166,7 @@ def _dynamic(
 ) -> tuple[T, T, T, T]:
     """(forward, side, yaw rate, load transfer) after a step with tyre forces."""
     weight = drive.weight
-    front_load = weight * car.rear_arm / car.wheelbase - body.transfer * car.height_ratio
+    front_load = weight * car.front_share - body.transfer * car.height_ratio
     front_load = ops.most(ops.least(front_load, weight * (1.0 - _LEAST_SHARE)), weight * _LEAST_SHARE)
     rear_load = weight - front_load
     # All wheels drive, as in CARLA's default differential; pedals and engine act on each axle as its load allows.

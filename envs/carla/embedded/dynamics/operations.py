@@ -1,7 +1,7 @@
 """The few functions the equations of motion need, for one vehicle (floats) and for many at once (arrays).
 
 The equations are written once. A handful of vehicles moves fastest in plain Python, a fleet in numpy: the fixed cost
-of a call there is about that of six vehicles.
+of a call there is about that of a dozen vehicles.
 """
 
 import math
