@@ -11,7 +11,7 @@ from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES as ALL_NAMES
 from sim2real_bench.envs.carla.embedded.town import build_town
 from sim2real_bench.envs.carla.embedded.town.alignment import align
 from sim2real_bench.envs.carla.embedded.town.bodies import BODIES, VEHICLE_BODIES
-from sim2real_bench.envs.carla.embedded.town.layouts import Bend, Layout, Street, layout_named
+from sim2real_bench.envs.carla.embedded.town.layouts import Bend, Layout, Street
 from sim2real_bench.envs.carla.embedded.town.maps import MAPS
 from sim2real_bench.envs.classes import CarlaClass
 from sim2real_bench.errors import ConfigurationError, UnknownNameError

@@ -10,8 +10,8 @@ from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
 from sim2real_bench.envs.carla.embedded.sensors.ground import GroundSurface
 from sim2real_bench.envs.carla.embedded.sensors.solids import Solids
-from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, Town, build_town
-from sim2real_bench.errors import UnknownNameError
+from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, Town, build_town, town_from_text
+from sim2real_bench.errors import ConfigurationError, UnknownNameError
 
 MAP_FOLDER = "Carla/Maps"
 
@@ -85,9 +85,11 @@ class SceneryLibrary:
         names: Sequence[str] = TOWN_NAMES,
         build: Callable[[str], Town] = build_town,
         make_renderer: Callable[[Town], Renderer] = Renderer,
+        build_text: Callable[[str, str], Town] = town_from_text,
     ) -> None:
         self.names = tuple(names)
         self._build = build
+        self._build_text = build_text
         self._make_renderer = make_renderer
         self._built: dict[str, Scenery] = {}
 
@@ -102,17 +104,40 @@ class SceneryLibrary:
             UnknownNameError: no such town.
         """
         name = map_name.rsplit("/", 1)[-1]
-        if name not in self.names:
-            raise UnknownNameError(f"map {map_name!r} not found; this server has {', '.join(self.names)}")
         if name not in self._built:
-            town = self._build(name)
-            obstacles = town.obstacles
-            field = StaticField(obstacles.boxes, obstacles.heights, obstacles.tags, obstacles.bases)
-            self._built[name] = Scenery(town, field, self._make_renderer)
+            if name not in self.names:
+                raise UnknownNameError(f"map {map_name!r} not found; this server has {', '.join(self.names)}")
+            self._built[name] = self._scenery(self._build(name))
+        self._leave_others(name)
+        return self._built[name]
+
+    def load_text(self, name: str, xodr: str) -> Scenery:
+        """The scenery around the roads of an OpenDRIVE text; ``load`` finds it again until the next text of that name.
+
+        Raises:
+            ConfigurationError: the text is no map, has no driving lanes, is too large or has bridges; or the name is
+                that of a town.
+        """
+        if name in self.names:
+            raise ConfigurationError(f"{name!r} is a town of this server; give the map of the text another name")
+        before = self._built.get(name)
+        if before is None or before.town.xodr != xodr:
+            made = self._scenery(self._build_text(name, xodr))
+            if before is not None:
+                before.close()
+            self._built[name] = made
+        self._leave_others(name)
+        return self._built[name]
+
+    def _scenery(self, town: Town) -> Scenery:
+        obstacles = town.obstacles
+        field = StaticField(obstacles.boxes, obstacles.heights, obstacles.tags, obstacles.bases)
+        return Scenery(town, field, self._make_renderer)
+
+    def _leave_others(self, name: str) -> None:
         for other, scenery in self._built.items():
             if other != name:
                 scenery.close()
-        return self._built[name]
 
     def close(self) -> None:
         """Release every renderer."""

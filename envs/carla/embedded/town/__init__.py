@@ -3,7 +3,7 @@
 from sim2real_bench.envs.carla.embedded.town.model import Obstacles, ParkedCar, SpawnPoint, Town, TownMeshes
 
 TOWN_NAMES = ("MiniTown01", "MiniTown02", "MiniTown03", "MiniHighway01")
-"""``MiniTown01`` is for training, ``MiniTown02`` for testing; ``MiniTown03`` has wide streets, a roundabout and a hill."""
+"""``MiniTown01`` is for training, ``MiniTown02`` for testing; ``MiniTown03`` has wide streets and a hill."""
 
 __all__ = ["TOWN_NAMES", "Obstacles", "ParkedCar", "SpawnPoint", "Town", "TownMeshes", "build_town", "town_from_text"]
 
