@@ -15,6 +15,7 @@ from sim2real_bench.envs.carla.embedded.traffic.junctions import Conflicts
 from sim2real_bench.envs.carla.embedded.traffic.lane_graph import LaneGraph
 from sim2real_bench.envs.carla.embedded.traffic.obstacles import (
     AHEAD_M,
+    SIDE_MARGIN_M,
     Boxes,
     Float,
     Int,
@@ -24,18 +25,21 @@ from sim2real_bench.envs.carla.embedded.traffic.obstacles import (
 )
 from sim2real_bench.envs.carla.embedded.traffic.right_of_way import Approach, LightStates, RightOfWay
 from sim2real_bench.envs.carla.embedded.traffic.road_users import gather
-from sim2real_bench.envs.carla.embedded.traffic.routes import POINTS, Route
+from sim2real_bench.envs.carla.embedded.traffic.routes import POINTS, Body, Route
 from sim2real_bench.envs.carla.embedded.traffic.stop_lines import RoadSignal, stop_lines
 from sim2real_bench.envs.carla.embedded.vehicles import STEERING_CURVE, VehicleControl
 
 _SEARCH_BACK, _SEARCH_AHEAD = 3, 9  # points around the last position
 _LOST_M = 4.0
+_PREVIEW_S = 0.1
 _PACE = (0.82, 1.0)
 _LEARNING_RATE = 0.5  # per second
 _MOST_CORRECTION = 1.5  # m/s²
 _RESISTANCE = 0.3  # m/s² that rolling and air take at town speeds
 _STANDING_MPS = 0.25
 _HOLD_BRAKE = 0.5
+_SQUEEZE_AFTER_S, _SQUEEZE_FOR_S = 4.0, 5.0
+_SQUEEZE_MARGIN_M, _SQUEEZE_MPS = 0.02, 2.0
 _CURVE_KMH, _CURVE_SHARE = np.array(STEERING_CURVE).T
 
 
@@ -55,6 +59,8 @@ class _Fleet:
 
     points: Float
     yaw: Float
+    bend: Float
+    swing: Float
     speed: Float
     half_length: Float
     half_width: Float
@@ -66,6 +72,8 @@ class _Fleet:
     power_to_mass: Float
     position: Float
     correction: Float
+    standing: Float
+    squeezing: Float
     last_wish: Float
     last_speed: Float
 
@@ -117,6 +125,7 @@ class Autopilot:
         approaches = [driver.approach for driver in self.drivers.values()]
         occupants = self._foreign.occupants(vehicles, self.drivers, lights)
         self._rules.decide(approaches, lights, occupants, now, delta)
+        _squeeze(fleet, approaches, delta)
         wish = self._accelerate(fleet, meetings, speed)
         self._press(fleet, boxes, own, wish, speed, delta)
 
@@ -153,7 +162,9 @@ class Autopilot:
         if found is None:
             return None
         lane, arc, _ = found
-        return Route(self._graph, self._lines, lane, arc, turns, pace)
+        model = dynamics.model
+        body = Body(model.half_length, model.half_width, model.rear_axle)
+        return Route(self._graph, self._lines, lane, arc, turns, body, pace)
 
     # -- where everybody is ----------------------------------------------------------------------------------------
 
@@ -189,7 +200,10 @@ class Autopilot:
         index = np.minimum(start[:, None] + AHEAD_M[:columns].astype(np.intp), POINTS - 1)
         rows = np.arange(len(own))[:, None]
         points, yaw = fleet.points[rows, index], fleet.yaw[rows, index]
-        return meet(points, yaw, fleet.half_length, fleet.half_width, fleet.position - start, reach, boxes, own)
+        squeezing = fleet.squeezing > 0.0
+        margin = np.where(squeezing, _SQUEEZE_MARGIN_M, SIDE_MARGIN_M)
+        width = (fleet.half_width + margin)[:, None] + fleet.swing[rows, index]
+        return meet(points, yaw, width, fleet.half_length, fleet.position - start, reach, boxes, own)
 
     def _inform(self, meetings: Meetings, speed: Float, own: Int) -> None:
         """Tell the rules what each driver sees: the nearest thing on its way."""
@@ -215,7 +229,8 @@ class Autopilot:
         columns = columns_within(20.0 + pedals.braking_distance(speed, 1.5))
         index = np.minimum(start[:, None] + AHEAD_M[:columns].astype(np.intp), POINTS - 1)
         limits = fleet.speed[np.arange(len(start))[:, None], index]
-        wish = pedals.free_acceleration(speed, pedals.wished_speed(limits, AHEAD_M[:columns]))
+        fastest = np.where(fleet.squeezing > 0.0, _SQUEEZE_MPS, np.inf)
+        wish = pedals.free_acceleration(speed, np.minimum(pedals.wished_speed(limits, AHEAD_M[:columns]), fastest))
         follow = pedals.following_acceleration(
             speed[meetings.driver], meetings.gap, meetings.speed, pedals.STANDSTILL_GAP_M
         )
@@ -241,23 +256,42 @@ class Autopilot:
             driver.vehicle.control = VehicleControl(*map(float, values))
 
 
+def _squeeze(fleet: _Fleet, approaches: Sequence[Approach], delta: float) -> None:
+    """Who has stood long before somebody else than a queue lets his vehicle pass more closely, and slowly."""
+    held = np.array([approach.speed < _STANDING_MPS and approach.blocked_aside for approach in approaches])
+    fleet.standing = np.where(held, fleet.standing + delta, 0.0)
+    fleet.squeezing = np.where(fleet.standing > _SQUEEZE_AFTER_S, _SQUEEZE_FOR_S, fleet.squeezing - delta)
+
+
 def _line_gap(approach: Approach) -> float:
     crossing = approach.next_refused()
     return 1e9 if crossing is None else crossing.line - approach.front
 
 
 def _steer(fleet: _Fleet, boxes: Boxes, own: Int, speed: Float) -> Float:
-    """(V,) steering in [-1, 1] towards a point of the route ahead."""
-    distance = np.clip(0.55 * speed + 2.0, 3.0, 14.0) + 0.35 * fleet.wheelbase
-    place = np.minimum(fleet.position + distance, POINTS - 2.0)
-    index = place.astype(np.intp)
-    rows, share = np.arange(len(own)), (place - index)[:, None]
-    target = (1.0 - share) * fleet.points[rows, index] + share * fleet.points[rows, index + 1]
-    dx, dy = target[:, 0] - boxes.x[own], target[:, 1] - boxes.y[own]
-    angle = pedals.pursuit_angle(dx, dy, boxes.yaw[own], fleet.wheelbase, fleet.rear_axle)
+    """(V,) steering in [-1, 1] along the routes."""
+    rows = np.arange(len(own))
+    now = np.minimum(fleet.position.astype(np.intp), POINTS - 2)
+    share = fleet.position - now
+    heading = _between(fleet.yaw, rows, now, share)
+    x = _between(fleet.points[:, :, 0], rows, now, share) - boxes.x[own]
+    y = _between(fleet.points[:, :, 1], rows, now, share) - boxes.y[own]
+    offset = y * np.cos(heading) - x * np.sin(heading)
+    soon = np.minimum(fleet.position + _PREVIEW_S * speed, POINTS - 2.0)
+    index = soon.astype(np.intp)
+    bend = _between(fleet.bend, rows, index, soon - index)
+    here = _between(fleet.bend, rows, now, share)
+    wanted = heading - pedals.body_angle(here, fleet.rear_axle)
+    error = (wanted - boxes.yaw[own] + np.pi) % (2.0 * np.pi) - np.pi
+    angle = pedals.wheel_angle(bend, error, offset, speed, fleet.wheelbase)
     inner = pedals.inner_wheel_angle(angle, fleet.wheelbase, fleet.track)
     largest = fleet.largest_angle * np.interp(np.abs(speed) * 3.6, _CURVE_KMH, _CURVE_SHARE)
     return np.clip(inner / largest, -1.0, 1.0)
+
+
+def _between(table: Float, rows: Int, index: Int, share: Float) -> Float:
+    """(V,) values between two columns of each row."""
+    return (1.0 - share) * table[rows, index] + share * table[rows, index + 1]
 
 
 def _fleet_of(drivers: Sequence[Driver], correction: Sequence[float]) -> _Fleet:
@@ -269,6 +303,8 @@ def _fleet_of(drivers: Sequence[Driver], correction: Sequence[float]) -> _Fleet:
     fleet = _Fleet(
         points=np.empty((len(drivers), POINTS, 2)),
         yaw=np.empty((len(drivers), POINTS)),
+        bend=np.empty((len(drivers), POINTS)),
+        swing=np.empty((len(drivers), POINTS)),
         speed=np.empty((len(drivers), POINTS)),
         half_length=column(lambda i: models[i].half_length),
         half_width=column(lambda i: models[i].half_width),
@@ -280,6 +316,8 @@ def _fleet_of(drivers: Sequence[Driver], correction: Sequence[float]) -> _Fleet:
         power_to_mass=column(lambda i: models[i].power / models[i].mass),
         position=column(lambda i: drivers[i].route.position),
         correction=np.array(correction, np.float64),
+        standing=np.zeros(len(drivers)),
+        squeezing=np.zeros(len(drivers)),
         last_wish=np.zeros(len(drivers)),
         last_speed=column(lambda i: drivers[i].vehicle.dynamics.forward),
     )
@@ -290,5 +328,6 @@ def _fleet_of(drivers: Sequence[Driver], correction: Sequence[float]) -> _Fleet:
 
 def _show(fleet: _Fleet, row: int, route: Route) -> None:
     """Copy a route that has changed into its row."""
-    fleet.points[row], fleet.yaw[row], fleet.speed[row] = route.points, route.yaw, route.speed
+    fleet.points[row], fleet.yaw[row] = route.points, route.yaw
+    fleet.bend[row], fleet.swing[row], fleet.speed[row] = route.bend, route.swing, route.speed
     fleet.position[row] = route.position

@@ -13,7 +13,8 @@ from sim2real_bench.envs.carla.embedded.traffic.lane_graph import NO_JUNCTION, L
 
 Float = npt.NDArray[np.float64]
 
-CONFLICT_M = 2.7  # two vehicles of usual width on centre lines closer than this would touch
+CONFLICT_M = 3.0  # two cars on centre lines closer than this could touch
+WIDE_CONFLICT_M = 4.6  # likewise when one of them is long or wide
 _TURN_RAD = 0.45
 
 
@@ -26,7 +27,7 @@ class Conflicts:
 
     def __init__(self, graph: LaneGraph) -> None:
         self.lanes: defaultdict[int, list[int]] = defaultdict(list)
-        self._zones: dict[tuple[int, int], tuple[float, float]] = {}
+        self._zones: dict[tuple[int, int, bool], tuple[float, float]] = {}
         for lane in graph.lanes:
             if lane.junction != NO_JUNCTION:
                 self.lanes[lane.junction].append(lane.index)
@@ -34,23 +35,29 @@ class Conflicts:
             for first, second in combinations(members, 2):
                 self._compare(graph.lanes[first], graph.lanes[second])
 
-    def zone(self, lane: int, other: int) -> tuple[float, float] | None:
+    def zone(self, lane: int, other: int, wide: bool = False) -> tuple[float, float] | None:
         """Where on ``lane`` (arc lengths, metres) somebody on ``other`` is in the way; None = nowhere.
 
         Lanes that part from the same approach are not in conflict: there, one vehicle follows the other.
+
+        Args:
+            lane: index of a lane.
+            other: index of another one.
+            wide: one of the two vehicles is long or wide.
         """
-        return self._zones.get((lane, other))
+        return self._zones.get((lane, other, wide))
 
     def _compare(self, first: RoadLane, second: RoadLane) -> None:
         if set(first.predecessors) & set(second.predecessors):
             return
         gap = np.hypot(*(first.points[:, None] - second.points[None]).transpose(2, 0, 1))
-        close = gap < CONFLICT_M
-        if not close.any():
-            return
-        for lane, other, touched in ((first, second, close.any(axis=1)), (second, first, close.any(axis=0))):
-            found = np.flatnonzero(touched)
-            self._zones[lane.index, other.index] = float(lane.arc[found[0]]), float(lane.arc[found[-1]])
+        for wide, reach in ((False, CONFLICT_M), (True, WIDE_CONFLICT_M)):
+            close = gap < reach
+            if not close.any():
+                continue
+            for lane, other, touched in ((first, second, close.any(axis=1)), (second, first, close.any(axis=0))):
+                found = np.flatnonzero(touched)
+                self._zones[lane.index, other.index, wide] = float(lane.arc[found[0]]), float(lane.arc[found[-1]])
 
 
 def turn_of(lane: RoadLane) -> int:

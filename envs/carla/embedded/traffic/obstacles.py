@@ -58,7 +58,7 @@ def columns_within(reach: Float) -> int:
 
 
 def meet(
-    points: Float, yaw: Float, half_length: Float, half_width: Float, ahead_of_point: Float, reach: Float,
+    points: Float, yaw: Float, half_width: Float, half_length: Float, ahead_of_point: Float, reach: Float,
     boxes: Boxes, own: Int,
 ) -> Meetings:  # fmt: skip
     """Find the first place of each path at which each box lies on it.
@@ -66,8 +66,8 @@ def meet(
     Args:
         points: (V, C, 2) path points ``AHEAD_M[:C]`` metres ahead of the last one passed by each driver's centre.
         yaw: (V, C) directions of the paths there.
+        half_width: (V, C) that each driver needs there, with a margin, metres.
         half_length: (V,) of the drivers, metres.
-        half_width: (V,) of the drivers, metres.
         ahead_of_point: (V,) metres that each centre is ahead of the first point.
         reach: (V,) metres from the centre to look ahead.
         boxes: everything on the road, the drivers among it.
@@ -81,7 +81,7 @@ def meet(
     dx, dy = path[:, :, 0] - boxes.x[box, None], path[:, :, 1] - boxes.y[box, None]
     turned = heading - boxes.yaw[box, None]
     along, across = np.abs(np.cos(turned)), np.abs(np.sin(turned))
-    wide = half_width[driver, None] + SIDE_MARGIN_M
+    wide = half_width[driver]
     outside_x = np.abs(dx * cosine + dy * sine) - boxes.half_length[box, None] - wide * across - half_step * along
     outside_y = np.abs(dy * cosine - dx * sine) - boxes.half_width[box, None] - wide * along - half_step * across
     outside = np.maximum(outside_x, outside_y)
@@ -102,7 +102,7 @@ def _candidates(points: Float, half_width: Float, reach: Float, boxes: Boxes, ow
     last = np.searchsorted(AHEAD_M[: points.shape[1]], reach, side="right")
     inside = np.arange(points.shape[1]) < last[:, None]
     shown = np.where(inside[:, :, None], points, points[:, :1])
-    margin = half_width[:, None] + SIDE_MARGIN_M + 1.0
+    margin = half_width.max(axis=1, keepdims=True) + 1.0
     low, high = shown.min(axis=1) - margin, shown.max(axis=1) + margin
     radius = np.hypot(boxes.half_length, boxes.half_width)
     near = (

@@ -1,7 +1,7 @@
 """From places, speeds and gaps to accelerations, and from those to pedals and steering: pure functions on arrays.
 
 Following uses the intelligent driver model (Treiber, Hennecke and Helbing, Physical Review E 62, 2000, equations 2-3),
-steering pure pursuit (Coulter, CMU-RI-TR-92-01, 1992).
+steering adds the path's curvature to the feedback law of Stanley (Hoffmann et al., American Control Conference 2007).
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ STANDSTILL_GAP_M = 2.0
 TIME_GAP_S = 1.2
 LINE_GAP_M = 0.4
 _SOFTENING_S = 0.6
+_OFFSET_GAIN, _SOFT_SPEED = 2.2, 2.5
+_YAW_GAIN = 0.9
+_MOST_FEEDBACK = 0.6  # radians
 _COAST = 0.25  # m/s²: weaker braking is left to the engine
 
 
@@ -60,20 +63,23 @@ def braking_distance(speed: Float, braking: float) -> Float:
     return speed**2 / (2.0 * braking)
 
 
-def pursuit_angle(dx: Float, dy: Float, yaw: Float, wheelbase: Float, rear_axle: Float) -> Float:
-    """Single-track wheel angle (radians, positive right) on the circle from the rear axle to a target.
+def body_angle(bend: Float, rear_axle: Float) -> Float:
+    """How far a body points out of a bend that its middle follows (radians): its rear axle follows inside."""
+    return np.arcsin(np.clip(rear_axle * bend, -0.9, 0.9))
+
+
+def wheel_angle(bend: Float, yaw_error: Float, offset: Float, speed: Float, wheelbase: Float) -> Float:
+    """Single-track wheel angle (radians, positive right) that follows a path: the path's bend plus feedback.
 
     Args:
-        dx: target minus vehicle centre, metres, world axes (with ``dy``).
-        dy: likewise.
-        yaw: of the vehicle, radians.
+        bend: curvature of the path where the vehicle soon is, 1/m, positive to the right.
+        yaw_error: how far the vehicle should point more to the right, radians.
+        offset: how far the path lies to the right, metres.
+        speed: m/s.
         wheelbase: metres.
-        rear_axle: metres from the centre back to the rear axle.
     """
-    cosine, sine = np.cos(yaw), np.sin(yaw)
-    x = dx * cosine + dy * sine + rear_axle
-    y = dy * cosine - dx * sine
-    return np.arctan2(2.0 * wheelbase * y, np.maximum(x * x + y * y, 0.25))
+    back = np.arctan2(_OFFSET_GAIN * offset, np.abs(speed) + _SOFT_SPEED)
+    return np.arctan(wheelbase * bend) + np.clip(_YAW_GAIN * yaw_error + back, -_MOST_FEEDBACK, _MOST_FEEDBACK)
 
 
 def inner_wheel_angle(single_track: Float, wheelbase: Float, track: Float) -> Float:

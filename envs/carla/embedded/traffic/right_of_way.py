@@ -19,7 +19,7 @@ from sim2real_bench.envs.carla.embedded.traffic_signals import LightState
 
 _LOOK_S, _LOOK_M, _LOOK_BRAKING = 4.0, 12.0, 4.0
 _INSIDE_M = 1.5  # with the bumper this far behind the line, a vehicle is in the junction, granted or not
-_ROOM_M = 2.0
+_ROOM_M, _NEAR_M = 2.0, 4.0
 _FLOWING_MPS = 2.5
 _STOPPED_MPS = 0.3
 _AT_LINE_M = 3.0
@@ -50,6 +50,13 @@ class Approach:
     gap: float = _NEVER
     gap_speed: float = 0.0
     leader: Approach | None = None
+
+    @property
+    def blocked_aside(self) -> bool:
+        """What ends the gap stands, is near, and is not somebody who queues on the same way."""
+        if self.gap > _NEAR_M or abs(self.gap_speed) > _STOPPED_MPS:
+            return False
+        return self.leader is None or self.leader.route.lane.index not in {lane for lane, _ in self.route.spans}
 
     @property
     def front(self) -> float:
@@ -121,15 +128,15 @@ class RightOfWay:
                     requests.append((approach, crossing))
                 break
         requests.sort(key=lambda request: self._order(*request, now))
-        waiting: defaultdict[int, list[Crossing]] = defaultdict(list)
+        waiting: defaultdict[int, list[tuple[Approach, Crossing]]] = defaultdict(list)
         for approach, crossing in requests:
             if not self._ready(approach, crossing, lights):
                 continue
-            if self._clear(crossing, holders[crossing.junction], waiting[crossing.junction], occupants):
+            if self._clear(approach, crossing, holders[crossing.junction], waiting[crossing.junction], occupants):
                 crossing.granted, crossing.halted = True, 0.0
                 holders[crossing.junction].append((approach, crossing))
             else:
-                waiting[crossing.junction].append(crossing)
+                waiting[crossing.junction].append((approach, crossing))
 
     def _review(self, approach: Approach, lights: LightStates, delta: float) -> None:
         """Forget what lies behind; withdraw grants that cannot or need not be used."""
@@ -183,22 +190,25 @@ class RightOfWay:
 
     def _clear(
         self,
+        approach: Approach,
         crossing: Crossing,
         holders: Iterable[tuple[Approach, Crossing]],
-        waiting: Iterable[Crossing],
+        waiting: Iterable[tuple[Approach, Crossing]],
         occupants: Occupants,
     ) -> bool:
+        lane, wide = crossing.lane, approach.route.body.wide
         for holder, held in holders:
-            if self._blocks(crossing.lane, held.lane, holder.rear - held.start):
+            if self._blocks(lane, held.lane, holder.rear - held.start, wide or holder.route.body.wide):
                 return False
-        if any(self._conflicts.zone(other.lane, crossing.lane) for other in waiting):
-            return False
+        for other, wanted in waiting:
+            if self._conflicts.zone(wanted.lane, lane, wide or other.route.body.wide):
+                return False
         return not any(
-            (other.inside or other.rule <= crossing.rule) and self._blocks(crossing.lane, other.lane, other.rear)
+            (other.inside or other.rule <= crossing.rule) and self._blocks(lane, other.lane, other.rear, wide)
             for other in occupants(crossing.junction)
         )
 
-    def _blocks(self, lane: int, other: int, rear: float) -> bool:
+    def _blocks(self, lane: int, other: int, rear: float, wide: bool) -> bool:
         """Somebody on ``other`` with its rear at an arc length has not left the area it shares with ``lane``."""
-        zone = self._conflicts.zone(other, lane)
+        zone = self._conflicts.zone(other, lane, wide)
         return zone is not None and rear < zone[1]

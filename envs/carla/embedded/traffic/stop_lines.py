@@ -11,7 +11,8 @@ from typing import Protocol
 from sim2real_bench.envs.carla.embedded.traffic.lane_graph import NO_JUNCTION, LaneGraph
 
 LIGHT, YIELD_SIGN, STOP_SIGN = "1000001", "205", "206"
-_LINE_BEFORE_END_M = 0.5
+_LINE_BEFORE_END_M = 1.0  # at the least, wherever the line is drawn
+_UNMARKED_BEFORE_END_M = 4.0  # where no line is drawn: long vehicles swing out when they turn in
 _FURTHEST_BEFORE_END_M = 30.0
 _OFF_LANE_M = 2.5
 
@@ -56,7 +57,7 @@ class StopLine:
 def stop_lines(graph: LaneGraph, signals: Sequence[RoadSignal]) -> dict[int, StopLine]:
     """The stop line of every lane that leads into a junction, by the lane's index."""
     lines = {
-        lane.index: StopLine(max(0.0, lane.length - _LINE_BEFORE_END_M))
+        lane.index: StopLine(max(0.5 * lane.length, lane.length - _UNMARKED_BEFORE_END_M))
         for lane in graph.lanes
         if lane.junction == NO_JUNCTION and any(graph.lanes[onto].junction != NO_JUNCTION for onto in lane.successors)
     }
