@@ -10,7 +10,8 @@ from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
 from sim2real_bench.envs.carla.embedded.sensors.ground import GroundSurface
 from sim2real_bench.envs.carla.embedded.sensors.solids import Solids
-from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, Town, build_town, town_from_text
+from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, Town, town_from_text
+from sim2real_bench.envs.carla.embedded.town.store import stored_town
 from sim2real_bench.errors import ConfigurationError, UnknownNameError
 
 MAP_FOLDER = "Carla/Maps"
@@ -83,7 +84,7 @@ class SceneryLibrary:
     def __init__(
         self,
         names: Sequence[str] = TOWN_NAMES,
-        build: Callable[[str], Town] = build_town,
+        build: Callable[[str], Town] = stored_town,
         make_renderer: Callable[[Town], Renderer] = Renderer,
         build_text: Callable[[str, str], Town] = town_from_text,
     ) -> None:

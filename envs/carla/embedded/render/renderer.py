@@ -28,7 +28,8 @@ from sim2real_bench.envs.carla.embedded.render.projection import (
 from sim2real_bench.envs.carla.embedded.render.targets import Targets
 from sim2real_bench.envs.carla.embedded.render.view import DEFAULT_IMAGES, IMAGE_NAMES, ActorLook, CameraView, Images
 from sim2real_bench.envs.carla.embedded.town.model import Town
-from sim2real_bench.envs.carla.embedded.town.textures import SIDE, cloud_texture, texture_layers
+from sim2real_bench.envs.carla.embedded.town.store import stored_layers
+from sim2real_bench.envs.carla.embedded.town.textures import SIDE, cloud_texture
 from sim2real_bench.envs.carla.weather import Weather
 from sim2real_bench.errors import ConfigurationError, SimulatorError
 
@@ -87,7 +88,7 @@ class Renderer:
 
     def _make_textures(self) -> None:
         context, meshes = self._context, self._town.meshes
-        layers = texture_layers(meshes.palette)
+        layers = stored_layers(meshes.palette)
         self._layers = context.texture_array(
             (SIDE, SIDE, len(layers)), 4, np.ascontiguousarray(layers[:, ::-1]).tobytes()
         )
