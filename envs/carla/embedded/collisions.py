@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector
+from sim2real_bench.envs.carla.embedded.geometry import Vector
 
 Float = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -74,11 +74,6 @@ class Box:
     def around(cls, body: Body) -> "Box":
         """The footprint of a vehicle or walker."""
         return cls(body.x, body.y, body.yaw, body.model.half_length, body.model.half_width)
-
-    @classmethod
-    def at(cls, pose: Transform, half_length: float, half_width: float) -> "Box":
-        """The footprint of something at a pose."""
-        return cls(pose.x, pose.y, math.radians(pose.yaw), half_length, half_width)
 
     def reach(self, axis_x: float, axis_y: float) -> float:
         """Half of the box's extent along a unit axis."""

@@ -8,6 +8,7 @@ from sim2real_bench.envs.carla.embedded.actors import Prop, Vehicle, Walker
 from sim2real_bench.envs.carla.embedded.collisions import Body, Box, Float, Index, StaticField
 
 Pair = tuple[int, int]
+_DEPTH_M = 1e-6  # what overlaps by less has just been separated
 _NOTHING: Index = np.zeros(0, np.intp)
 
 
@@ -24,26 +25,13 @@ class Party:
 
     def __init__(self, actor: Vehicle | Walker | Prop, still: bool) -> None:
         self.actor = actor
-        self.still = still
-        self.body: Body | None = None
-        self._box: Box | None = None
-        if isinstance(actor, Prop):
-            self._box = Box.at(actor.pose, actor.half_size[0], actor.half_size[1])
-        elif actor.physics:
-            self.body = actor.dynamics
-        else:
-            self._box = Box.around(actor.dynamics)
+        self.body: Body | None = None if isinstance(actor, Prop) or not actor.physics else actor.dynamics
+        self.still = still or self.body is None
+        self._box = None if self.body else actor.box
 
     def box(self) -> Box:
         """The footprint."""
-        return self._box or Box.around(self.actor.dynamics)  # type: ignore[union-attr]
-
-    def span(self) -> tuple[float, float]:
-        """Heights of foot and top, metres."""
-        actor = self.actor
-        if isinstance(actor, Prop):
-            return actor.pose.z, actor.pose.z + 2.0 * actor.half_size[2]
-        return actor.dynamics.z, actor.dynamics.z + actor.dynamics.height
+        return self._box or self.actor.box
 
     def passes(self) -> bool:
         """It lies on the ground already, so it is not hit again and again."""
@@ -112,7 +100,7 @@ class Crowd:
             first, self.x[second], self.y[second], self.cosine[second], self.sine[second], self._length[second],
             self._width[second],
         )  # fmt: skip
-        hit = np.flatnonzero((gap < 0.0) & ~(self.still[first] & self.still[second]))
+        hit = np.flatnonzero((gap < -_DEPTH_M) & ~(self.still[first] & self.still[second]))
         return list(zip(first[hit].tolist(), second[hit].tolist(), strict=True))
 
     def touching_obstacles(self) -> list[Pair]:
@@ -124,7 +112,7 @@ class Crowd:
         gap = self._gap(
             self.hitter, boxes[0], boxes[1], field.cosines[obstacle], field.sines[obstacle], boxes[3], boxes[4]
         )
-        hit = np.flatnonzero(gap < 0.0)
+        hit = np.flatnonzero(gap < -_DEPTH_M)
         return list(zip(self.hitter[hit].tolist(), obstacle[hit].tolist(), strict=True))
 
     def _gap(self, first: Index, x: Float, y: Float, cosine: Float, sine: Float, length: Float, width: Float) -> Float:

@@ -88,7 +88,7 @@ def advance(
             walker.dynamics.advance(walker.control, seconds, relief)
     traffic = _Traffic(vehicles, relief, seconds)
     parties = [Party(actor, actor.actor_id in traffic.asleep) for actor in actors if actor.solid]
-    parties += [Party(prop, still=True) for prop in props if prop.solid]
+    parties += [Party(prop, still=True) for prop in props if prop.solid and prop.parent is None]
     # Any vehicle may be hit by the fastest one and then be as fast.
     fastest, count = _slices(actors, before, seconds)
     crowd = Crowd(parties, field, (fastest + 10.0 * seconds) * seconds + _REACH_MARGIN)
@@ -214,7 +214,7 @@ class _Contacts:
         one, other = self._crowd.parties[first], self._crowd.parties[second]
         if one.body is None:
             one, other = other, one
-        if one.body is None or one.passes() or other.passes() or not _overlap(one.span(), other.span()):
+        if one.body is None or one.passes() or other.passes() or not _overlap(one.actor.span, other.actor.span):
             return False
         contact = contact_between(one.box(), other.box())
         if contact is None:
@@ -237,7 +237,7 @@ class _Contacts:
 
     def _crash(self, number: int, index: int) -> bool:
         party, field = self._crowd.parties[number], self._field
-        if party.body is None or not _overlap(party.span(), (field.bases[index], field.tops[index])):
+        if party.body is None or not _overlap(party.actor.span, (field.bases[index], field.tops[index])):
             return False
         contact = contact_between(party.box(), field.box(index))
         if contact is None:
