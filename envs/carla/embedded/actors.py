@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sim2real_bench.envs.carla.embedded.attachments import Attachment, mounted
 from sim2real_bench.envs.carla.embedded.attributes import colour
 from sim2real_bench.envs.carla.embedded.blueprints import CAMERAS
 from sim2real_bench.envs.carla.embedded.collisions import Box
-from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector, compose
+from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector
 from sim2real_bench.envs.carla.embedded.messages import (
     URBAN_SPEED_LIMIT_KMH,
     ActorState,
@@ -45,6 +46,7 @@ class Actor:
         parent: what it is mounted on, or None.
         mount: the transform relative to the parent.
         stream: id of its sensor stream, or 0.
+        attachment: how it is mounted.
     """
 
     actor_id: int
@@ -53,6 +55,7 @@ class Actor:
     parent: Actor | None = None
     mount: Transform = field(default_factory=Transform)
     stream: int = 0
+    attachment: Attachment = Attachment.RIGID
 
     @property
     def type_id(self) -> str:
@@ -72,7 +75,7 @@ class Actor:
     def follow(self) -> None:
         """Move along with the parent."""
         if self.parent is not None:
-            self.pose = compose(self.parent.transform, self.mount)
+            self.pose = mounted(self.parent.transform, self.mount, self.attachment)
 
     def bounding_box(self) -> list[Any]:
         """``[location, half sizes, rotation, actor id]`` in the actor's frame."""
@@ -331,7 +334,7 @@ class Sensor(Actor):
     born: int = 0
     next_capture: float = 0.0
     attributes: dict[str, str] = field(default_factory=dict)
-    device: object | None = None
+    device: Any = None
 
     @classmethod
     def from_attributes(

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from sim2real_bench.envs.carla.embedded import physics, wire
 from sim2real_bench.envs.carla.embedded.actors import Actor, Prop, Sensor, Solid, Vehicle, Walker
+from sim2real_bench.envs.carla.embedded.attachments import Attachment
+from sim2real_bench.envs.carla.embedded.debug_shapes import DebugShapes
 from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector, relative_to
 from sim2real_bench.envs.carla.embedded.messages import MAP_CHANGED, Stamp, world_state
 from sim2real_bench.envs.carla.embedded.refusal import RefusedError
@@ -16,6 +18,7 @@ from sim2real_bench.envs.carla.embedded.scenery import Scenery, SceneryLibrary
 from sim2real_bench.envs.carla.embedded.sensors.capture import Scene, capture
 from sim2real_bench.envs.carla.embedded.spawn import make_actor
 from sim2real_bench.envs.carla.embedded.streams import WORLD_STREAM, StreamHub
+from sim2real_bench.envs.carla.embedded.street_lights import StreetLights
 from sim2real_bench.envs.carla.embedded.town.relief import Relief
 from sim2real_bench.envs.carla.embedded.traffic import Traffic
 from sim2real_bench.envs.carla.embedded.traffic_signals import TrafficSignal, make_signals
@@ -29,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 A = TypeVar("A", bound=Actor)
 MAX_ACTORS = 1024
+LIGHTS_CHANGED = 2  # flag of a world state: clients ask for the street lights again
 SPECTATOR_POSE = Transform(z=10.0)
 
 
@@ -69,6 +73,8 @@ class World:
         self._first_frame = self.frame + 1
         if reset_settings:
             self.apply_settings(wire.EpisodeSettings())
+        self.debug_shapes = DebugShapes()
+        self.street_lights = StreetLights([(x, -y, z) for x, y, z in self.scenery.town.meshes.lamps.tolist()])
         self.set_weather(Weather())
         self._warm_up()
         self._signals = make_signals(self.scenery.town.signals, self.next_id)
@@ -96,23 +102,31 @@ class World:
         """Change the weather; the renderer takes it over before its next picture."""
         self.weather = weather
         self._weather_pending = True
+        self.street_lights.set_dark(self._dark)
         for vehicle in self.vehicles():
             vehicle.dark = self._dark
 
     @property
     def _dark(self) -> bool:
-        """Drivers have their lights on."""
+        """Drivers and streets have their lights on."""
         return self.weather.sun_altitude_angle < 0.0
 
     # -- actors -------------------------------------------------------------------------------------------------------
 
-    def spawn(self, description: wire.Description, pose: Transform, parent_id: int = 0) -> Actor:
+    def spawn(
+        self,
+        description: wire.Description,
+        pose: Transform,
+        parent_id: int = 0,
+        attachment: Attachment = Attachment.RIGID,
+    ) -> Actor:
         """Make an actor.
 
         Args:
             description: blueprint and attributes.
             pose: in the world, or relative to the parent.
             parent_id: what to mount it on; 0 = nothing.
+            attachment: how to mount it.
 
         Raises:
             ConfigurationError: the description cannot be used.
@@ -123,7 +137,7 @@ class World:
         parent = self.find(parent_id) if parent_id else None
         actor = make_actor(self, description, pose, parent)
         if parent is not None:
-            actor.parent, actor.mount = parent, pose
+            actor.parent, actor.mount, actor.attachment = parent, pose, attachment
             actor.follow()
         if isinstance(actor, Vehicle):
             actor.dark = self._dark
@@ -260,7 +274,7 @@ class World:
         self.elapsed += delta
         self.traffic.advance(delta)
         vehicles = self.vehicles()
-        hits = physics.advance(vehicles, self.walkers(), self.scenery.field, self.relief, delta)
+        hits = physics.advance(vehicles, self.walkers(), self.scenery.field, self.relief, delta, self.props())
         for actor in self.actors.values():
             actor.follow()
         stamp = Stamp(self.frame, self.elapsed)
@@ -279,6 +293,9 @@ class World:
 
     def _state(self, stamp: Stamp) -> bytes:
         flags = MAP_CHANGED if self.frame == self._first_frame else 0
+        if self.street_lights.changed:
+            flags |= LIGHTS_CHANGED
+            self.street_lights.changed = False
         wall = time.monotonic() - self._started
         states = (actor.record() for actor in self.actors.values())
         return world_state(stamp, self.episode, wall, self.settings.delta, flags, states)

@@ -4,6 +4,7 @@ from typing import Any
 
 from sim2real_bench.envs.carla.embedded import blueprints, wire
 from sim2real_bench.envs.carla.embedded.actors import Actor
+from sim2real_bench.envs.carla.embedded.attachments import Attachment
 from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply, integer, text
 from sim2real_bench.envs.carla.embedded.streams import WORLD_STREAM
@@ -23,10 +24,9 @@ def actor_methods(world: World) -> dict[str, Method]:
     def spawn_attached(
         description: wire.Description, pose: Transform, parent: int, attachment: int, socket: str
     ) -> list[Any]:
-        del attachment  # every kind of attachment is rigid here
         if socket:
             raise RefusedError(f"attaching to the bone {socket!r} is not supported by the embedded server")
-        return describe(world.spawn(description, pose, parent))
+        return describe(world.spawn(description, pose, parent, Attachment(attachment)))
 
     def destroy(actor: int) -> bool:
         world.destroy(actor)
@@ -49,7 +49,8 @@ def actor_methods(world: World) -> dict[str, Method]:
         "spawn_actor": Method(lambda description, pose: describe(world.spawn(description, pose)),
                               (wire.description, wire.transform)),
         "spawn_actor_with_parent": Method(
-            spawn_attached, (wire.description, wire.transform, actor, integer("attachment"), text("socket"))
+            spawn_attached,
+            (wire.description, wire.transform, actor, integer("attachment", max(Attachment)), text("socket")),
         ),
         "destroy_actor": Method(destroy, (actor,)),
         "set_actor_transform": Method(world.place, (actor, wire.transform), Reply.VOID),
