@@ -89,9 +89,7 @@ class Renderer:
     def _make_textures(self) -> None:
         context, meshes = self._context, self._town.meshes
         layers = stored_layers(meshes.palette)
-        self._layers = context.texture_array(
-            (SIDE, SIDE, len(layers)), 4, np.ascontiguousarray(layers[:, ::-1]).tobytes()
-        )
+        self._layers = context.texture_array((SIDE, SIDE, len(layers)), 4, layers)
         self._clouds = self._texture((SIDE, SIDE), 1, cloud_texture().tobytes(), repeat=True)
         for texture in (self._layers, self._clouds):
             texture.build_mipmaps()

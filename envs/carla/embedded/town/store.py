@@ -53,8 +53,8 @@ def stored_town(name: str) -> Town:
 
 
 def stored_layers(palette: Palette) -> npt.NDArray[np.uint8]:
-    """``texture_layers``, from the cache where they are there."""
-    return _kept("textures", repr(palette).encode(), lambda: texture_layers(palette))
+    """``texture_layers``, from the cache where they are there, with row 0 at the bottom as OpenGL has it."""
+    return _kept("textures", repr(palette).encode(), lambda: np.ascontiguousarray(texture_layers(palette)[:, ::-1]))
 
 
 def cache_folder() -> Path:
