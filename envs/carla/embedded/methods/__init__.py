@@ -1,6 +1,8 @@
 """The remote methods by name, one module per subject."""
 
 from sim2real_bench.envs.carla.embedded.methods.actors import actor_methods
+from sim2real_bench.envs.carla.embedded.methods.debug import debug_methods
+from sim2real_bench.envs.carla.embedded.methods.lights import light_methods
 from sim2real_bench.envs.carla.embedded.methods.maps import map_methods
 from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply
 from sim2real_bench.envs.carla.embedded.methods.session import session_methods
@@ -19,6 +21,8 @@ def build_methods(world: World) -> dict[str, Method]:
     methods |= session_methods(world, methods)
     methods |= map_methods(world)
     methods |= actor_methods(world)
+    methods |= light_methods(world)
+    methods |= debug_methods(world)
     methods |= vehicle_methods(world)
     methods |= traffic_manager_methods()
     return methods

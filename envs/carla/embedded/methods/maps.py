@@ -4,24 +4,31 @@ import math
 from typing import Any
 
 from sim2real_bench.envs.carla.embedded import raycast, wire
+from sim2real_bench.envs.carla.embedded.environment import ANY_TAG, EnvironmentObject, environment_objects
 from sim2real_bench.envs.carla.embedded.geometry import Vector
-from sim2real_bench.envs.carla.embedded.methods.method import Method, integer, text
+from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply, integer, text
 from sim2real_bench.envs.carla.embedded.world import World
+
+TEXT_MAP = "OpenDriveMap"
+"""The name under which a client loads the OpenDRIVE text it has sent."""
+
+MAX_XODR = wire.MAX_REQUEST_BYTES
+_LENGTHS = ("vertex_distance", "max_road_length", "wall_height", "additional_width")
+_SWITCHES = ("smooth_junctions", "enable_mesh_visibility", "enable_pedestrian_navigation")
 
 
 def map_methods(world: World) -> dict[str, Method]:
     """The map and rays through it."""
 
+    def objects(tag: int) -> list[EnvironmentObject]:
+        return [thing for thing in environment_objects(world.scenery.field) if tag in (thing.tag, ANY_TAG)]
+
     def level_boxes(tag: int) -> list[Any]:
-        field = world.scenery.field
-        boxes = []
-        for (x, y, yaw, half_length, half_width), height, own in zip(
-            field.boxes.tolist(), field.heights.tolist(), field.tags.tolist(), strict=True
-        ):
-            if tag in (own, 255):
-                half = [half_length, half_width, height / 2.0]
-                boxes.append([[x, y, height / 2.0], half, [0.0, math.degrees(yaw), 0.0], 0])
-        return boxes
+        return [thing.box() for thing in objects(tag)]
+
+    def import_text(xodr: str, parameters: list[Any]) -> None:
+        del parameters  # how a full server meshes the roads; a town is built around them here
+        world.library.load_text(TEXT_MAP, xodr)
 
     def cast(start: Vector, direction: Vector, reach: float) -> list[raycast.RayHit]:
         bodies = (*world.vehicles(), *world.walkers(), *world.props())
@@ -46,11 +53,22 @@ def map_methods(world: World) -> dict[str, Method]:
         "get_navigation_mesh": Method(lambda: b""),
         "get_required_files": Method(lambda folder: [], (text("folder"),)),
         "get_all_level_BBs": Method(level_boxes, (tag,)),
-        "get_environment_objects": Method(lambda tag: [], (tag,)),
-        "get_names_of_all_objects": Method(list),
+        "get_environment_objects": Method(lambda tag: [thing.wire() for thing in objects(tag)], (tag,)),
+        "get_names_of_all_objects": Method(lambda: [thing.name for thing in objects(ANY_TAG)]),
+        "copy_opendrive_to_file": Method(import_text, (text("OpenDRIVE text", MAX_XODR), _generation), Reply.VOID),
         "project_point": Method(project, (wire.location, wire.location, _distance)),
         "cast_ray": Method(ray, (wire.location, wire.location)),
     }
+
+
+def _generation(value: object) -> list[Any]:
+    """``carla.OpendriveGenerationParameters``."""
+    items = wire.array(value, "generation parameters", 7)
+    for item, name in zip(items[:4], _LENGTHS, strict=True):
+        wire.number(item, name, 0.0, wire.MAX_COORDINATE_M)
+    for item, name in zip(items[4:], _SWITCHES, strict=True):
+        wire.flag(item, name)
+    return items
 
 
 def _distance(value: object) -> float:
