@@ -64,7 +64,8 @@ _MOTORS = {
         (-0.60, 0.62), 0.25, (-0.28, 0.76), (0.32, 0.36, 1.00), (0.12, 0.36), (-0.20, 1.28), scooter=True
     ),
 }  # fmt: skip
-CYCLE_BODIES = frozenset({*_MOTORS, "bicycle", "racing_bicycle"})
+_PARKED = "_parked"
+CYCLE_BODIES = frozenset({*_MOTORS, "bicycle", "racing_bicycle", "motorcycle_parked", "bicycle_parked"})
 """The bodies made here."""
 
 
@@ -112,7 +113,7 @@ def _motor_lamps(build: BodyBuilder, rear: float, front: float, z: float) -> Non
 
 
 def _motorcycle(body: str) -> Mesh:
-    shape, motor = BODIES[body], _MOTORS[body]
+    shape, motor = BODIES[body], _MOTORS[body.removesuffix(_PARKED)]
     build = BodyBuilder(shape.tag)
     _motor_wheels(build, motor)
     (rear, front), r = motor.axles, motor.radius
@@ -154,7 +155,9 @@ def _motorcycle(body: str) -> Mesh:
     )
     for x, half in ((-shape.half_length, 0.05), (shape.half_length - 0.2, 0.06)):  # mudguards
         build.box((x, -half, 2 * r - 0.02), (x + 0.2, half, 2 * r + 0.03), TRIM, bottom=True)
-    build.tag = shape.rider or shape.tag
+    if shape.rider is None:
+        return build.build()
+    build.tag = shape.rider
     size = _rider_size(2.0 * shape.half_height, motor.neck[1], _BIKER.head)
     px, pz = motor.pegs
     feet = ((px, 0.20, pz + 0.07), (px, -0.20, pz + 0.07))
@@ -201,7 +204,9 @@ def _bicycle(body: str, phase: float) -> Mesh:
             TRIM,
         )
         feet.append((x - 0.06, side * 0.11, z + 0.10))
-    build.tag = shape.rider or shape.tag
+    if shape.rider is None:
+        return build.build()
+    build.tag = shape.rider
     neck = (0.10, 1.28) if racing else (-0.14, 1.40)
     figure = _CYCLIST if racing else _SHOPPER
     size = _rider_size(2.0 * shape.half_height, neck[1], figure.head)
@@ -212,4 +217,8 @@ def _bicycle(body: str, phase: float) -> Mesh:
 
 def cycle_mesh(body: str, pose: int) -> Mesh:
     """The mesh of one of ``CYCLE_BODIES``, of a bicycle in a pose of its pedals."""
-    return _motorcycle(body) if body in _MOTORS else _bicycle(body, math.tau * pose / BODIES[body].poses)
+    return (
+        _motorcycle(body)
+        if body.removesuffix(_PARKED) in _MOTORS
+        else _bicycle(body, math.tau * pose / BODIES[body].poses)
+    )

@@ -24,7 +24,7 @@ def build_backdrop(scene: Scene) -> None:
         if block.area < 20_000.0:
             _courtyard(scene, block)
     _second_row(scene)
-    _hills(scene)
+    add_hills(scene)
 
 
 def _courtyard(scene: Scene, block: shapely.Polygon) -> None:
@@ -90,7 +90,8 @@ def _outward(hole: shapely.Polygon, at: shapely.Point, yaw: float) -> tuple[floa
     return (-side[0], -side[1]) if near else side
 
 
-def _hills(scene: Scene) -> None:
+def add_hills(scene: Scene) -> None:
+    """Rings of wooded hills on the horizon."""
     x0, y0, x1, y1 = scene.plan.road.bounds
     centre, reach = ((x0 + x1) / 2, (y0 + y1) / 2), math.hypot(x1 - x0, y1 - y0) / 2
     numbers = scene.numbers

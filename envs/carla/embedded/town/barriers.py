@@ -12,7 +12,13 @@ from sim2real_bench.envs.classes import CarlaClass
 
 Point = tuple[float, float]
 
-BARRIER_KINDS = ("brick_wall", "plaster_wall", "hedge", "railings", "planks")
+BARRIER_KINDS = ("brick_wall", "plaster_wall", "hedge", "railings", "planks", "mesh")
+_PANELS = {
+    "railings": (2.0, (0.16, 0.17, 0.17)),
+    "planks": (1.6, (0.34, 0.28, 0.21)),
+    "mesh": (2.0, (0.20, 0.30, 0.26)),
+}
+"""Width of a texture tile in metres and paint of the posts."""
 
 
 def add_barrier(scene: Scene, a: Point, b: Point, kind: str, height: float) -> None:
@@ -42,12 +48,11 @@ def _masonry(scene: Scene, a: Point, b: Point, height: float, texture: str) -> N
 
 def _panel(scene: Scene, a: Point, b: Point, height: float, kind: str) -> None:
     length = math.dist(a, b)
-    layer, tile = (LAYER["rails"], 2.0) if kind == "railings" else (LAYER["planks"], 1.6)
+    layer, (tile, paint) = LAYER["rails" if kind == "railings" else kind], _PANELS[kind]
     corners = [(*a, KERB_M), (*b, KERB_M), (*b, KERB_M + height), (*a, KERB_M + height)]
     uv = [(0, 0), (length / tile, 0), (length / tile, 1), (0, 1)]
     scene.cutout.polygon(corners, uv, layer, CarlaClass.FENCES)
     posts = max(2, round(length / 2.4) + 1)
-    paint = (0.16, 0.17, 0.17) if kind == "railings" else (0.34, 0.28, 0.21)
     for index in range(posts):
         share = index / (posts - 1)
         x, y = a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share

@@ -1,4 +1,4 @@
-"""The bodies of vehicles, riders and pedestrians by name: size, semantic classes, pose variants."""
+"""The bodies of vehicles, riders, pedestrians and props by name: size, semantic classes, pose variants."""
 
 from __future__ import annotations
 
@@ -53,12 +53,19 @@ BODIES: dict[str, BodyShape] = {
     "scooter": BodyShape(0.91, 0.40, 0.80, _MOTOR, _RIDER),
     "bicycle": BodyShape(0.88, 0.30, 0.85, _CYCLE, _RIDER, poses=4),
     "racing_bicycle": BodyShape(0.84, 0.28, 0.81, _CYCLE, _RIDER, poses=4),
+    "motorcycle_parked": BodyShape(1.07, 0.40, 0.55, _MOTOR),
+    "bicycle_parked": BodyShape(0.88, 0.30, 0.54, _CYCLE),
     "man": BodyShape(0.19, 0.19, 0.93, _PERSON, poses=4),
     "man_coat": BodyShape(0.19, 0.19, 0.93, _PERSON, poses=4),
     "woman": BodyShape(0.19, 0.19, 0.93, _PERSON, poses=4),
     "woman_skirt": BodyShape(0.19, 0.19, 0.93, _PERSON, poses=4),
     "child": BodyShape(0.25, 0.25, 0.55, _PERSON, poses=4),
     "pupil": BodyShape(0.19, 0.19, 0.65, _PERSON, poses=4),
+    "cone": BodyShape(0.21, 0.21, 0.35, CarlaClass.DYNAMIC),
+    "barrel": BodyShape(0.30, 0.30, 0.45, CarlaClass.DYNAMIC),
+    "barrier": BodyShape(0.60, 0.28, 0.50, CarlaClass.DYNAMIC),
+    "crate": BodyShape(0.35, 0.30, 0.30, CarlaClass.DYNAMIC),
+    "bin": BodyShape(0.28, 0.28, 0.50, CarlaClass.STATIC),
 }
 """What ``ActorLook.body`` and ``ParkedCar.body`` may be."""
 

@@ -22,7 +22,8 @@ STOREY_M = 3.0
 _TILE_M = (12.0, 12.0)  # a facade texture shows four bays and four storeys
 _GROUND_TILE_M = (12.0, 3.6)
 _BAY = 0.25  # of a texture tile
-_SIDE_WALLS = {"brick": "wall_brick", "brick2": "wall_brick2"}
+_PLINTH_M = 2.0
+_SIDE_WALLS = {"brick": "wall_brick", "brick2": "wall_brick2", "stone": "wall_stone"}
 _AWNINGS: tuple[Colour, ...] = ((0.55, 0.12, 0.10), (0.12, 0.30, 0.20), (0.16, 0.22, 0.42), (0.72, 0.66, 0.52))
 
 
@@ -60,22 +61,32 @@ def draw_design(scene: Scene, kind: str) -> Design:
     walls = dict(style.walls)
     storeys = {"terrace": (1, 2), "shops": (1, 3), "flats": (3, 5), "office": (4, 8), "house": (0, 1)}[kind]
     if kind == "office":
-        walls = {"glass": 2.0, "concrete": 1.0}
+        walls = {"glass": 2.0, "concrete": 0.8, "ribbon": 1.0 + walls.get("ribbon", 0.0)}
     elif kind != "flats":
         walls.pop("concrete", None)
     wall = weighted(random, walls)
     light = random.uniform(0.82, 1.1)
     tint = scaled((1.0, 1.0, 1.0), light)
-    if wall.startswith("plaster"):
+    if wall.startswith(("plaster", "ribbon")):
         tint = scaled(random.choice(style.plaster_tints), random.uniform(0.88, 1.05))
     shop = kind in ("shops", "office") or (kind == "flats" and random.random() < 0.45)
-    door = "door_brick" if wall in _SIDE_WALLS else "door_plaster"
+    door = "door_brick" if wall.startswith("brick") else "door_plaster"
     ground = random.choice(("shop", "shop2")) if shop else door
     flat = kind in ("flats", "office") or (kind == "shops" and random.random() > style.gable_share)
     return Design(
         wall, ground, _SIDE_WALLS.get(wall, "wall_plaster"), tint, random.randint(*storeys),
         "flat" if flat else "gable", random.uniform(0.06, 0.8),
     )  # fmt: skip
+
+
+def _plinth(scene: Scene, chain: Sequence[Point], design: Design) -> None:
+    """Walls that reach below the ground where the house stands on a slope."""
+    if scene.relief.flat:
+        return
+    for a, b in pairwise(chain):
+        scene.solid.wall(
+            a, b, -_PLINTH_M, 0.0, LAYER[design.side], CarlaClass.BUILDINGS, scaled(design.tint, 0.8), _TILE_M
+        )
 
 
 def _front_wall(scene: Scene, chain: Sequence[Point], design: Design, phase: float) -> None:
@@ -175,16 +186,23 @@ def _balconies(scene: Scene, a: Point, b: Point, design: Design) -> None:
 
 def add_house(scene: Scene, corners: Sequence[Point], design: Design, kind: str, free_standing: bool) -> None:
     """A rectangular building; ``corners`` anticlockwise, the first edge is the front."""
+    with scene.level(corners):
+        _house(scene, corners, design, kind, free_standing)
+
+
+def _house(scene: Scene, corners: Sequence[Point], design: Design, kind: str, free_standing: bool) -> None:
     a, b, c, d = corners
     phase = scene.random.randint(0, 3) * _BAY
     front = [a, b]
+    _plinth(scene, [*corners, a], design)
     _front_wall(scene, front, design, phase)
-    for start, end, blind in ((b, c, not free_standing), (c, d, False), (d, a, not free_standing)):
+    blind_sides = not free_standing and design.storeys < 3  # taller houses look over their neighbours
+    for start, end, blind in ((b, c, blind_sides), (c, d, False), (d, a, blind_sides)):
         _other_wall(scene, start, end, design, blind)
     _ledges(scene, front, design)
     if design.ground.startswith("shop") and kind == "shops":
         _awnings(scene, a, b)
-    if kind == "flats" and design.wall in ("concrete", "plaster2"):
+    if kind == "flats" and design.wall in ("concrete", "plaster2", "stone"):
         _balconies(scene, a, b, design)
     eaves = KERB_M + design.height_m
     if design.roof == "gable":
@@ -198,6 +216,12 @@ def add_house(scene: Scene, corners: Sequence[Point], design: Design, kind: str,
 
 def add_corner_house(scene: Scene, chain: Sequence[Point], back: Sequence[Point], design: Design) -> None:
     """A building round a street corner: ``chain`` is its street side, ``back`` the rest, anticlockwise together."""
+    with scene.level([*chain, *back]):
+        _corner_house(scene, chain, back, design)
+
+
+def _corner_house(scene: Scene, chain: Sequence[Point], back: Sequence[Point], design: Design) -> None:
+    _plinth(scene, [*chain, *back, chain[0]], design)
     _front_wall(scene, chain, design, 0.0)
     _ledges(scene, chain, design)
     rest = [chain[-1], *back, chain[0]]

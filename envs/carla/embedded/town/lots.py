@@ -11,8 +11,12 @@ import shapely
 
 from sim2real_bench.envs.carla.embedded.town.buildings import add_house, add_wall_obstacle, draw_design
 from sim2real_bench.envs.carla.embedded.town.palette import LAYER
-from sim2real_bench.envs.carla.embedded.town.plants import add_tree
+from sim2real_bench.envs.carla.embedded.town.parking import park_at
+from sim2real_bench.envs.carla.embedded.town.plants import add_bush, add_tree
+from sim2real_bench.envs.carla.embedded.town.plaza import add_plaza
 from sim2real_bench.envs.carla.embedded.town.scene import KERB_M, Scene
+from sim2real_bench.envs.carla.embedded.town.street_things import add_bench
+from sim2real_bench.envs.carla.embedded.town.surfaces import BEHIND_FRONTAGE_M
 from sim2real_bench.envs.classes import CarlaClass
 
 Point = tuple[float, float]
@@ -43,10 +47,11 @@ LOT_KINDS = {
     for kind in (
         LotKind("terrace", (6.0, 9.0), (8.5, 10.0), (0.12, 0.12), 0.0),
         LotKind("shops", (8.0, 14.0), (10.0, 12.0), (0.12, 0.12), 0.0),
-        LotKind("flats", (13.0, 21.0), (11.0, 12.5), (0.12, 0.3), 0.0),
-        LotKind("office", (15.0, 24.0), (13.0, 16.0), (0.12, 0.5), 1.2),
+        LotKind("flats", (13.0, 21.0), (11.0, 12.5), (0.12, 0.26), 0.0),
+        LotKind("office", (15.0, 24.0), (13.0, 16.0), (0.12, 0.26), 1.2),
         LotKind("house", (11.0, 15.0), (8.0, 9.0), (3.0, 5.0), 0.0),
         LotKind("park", (11.0, 18.0), (9.0, 11.0), (0.0, 0.0), 0.0),
+        LotKind("plaza", (14.0, 18.0), (10.0, 11.0), (0.0, 0.0), 0.0),
         LotKind("yard", (9.0, 13.0), (9.0, 9.0), (5.5, 6.0), 0.0),
     )
 }
@@ -68,7 +73,8 @@ class Plot:
     """The land behind one ring, and what is built on already."""
 
     def __init__(self, scene: Scene, land: shapely.Geometry) -> None:
-        self._land = land.buffer(-0.02)
+        # Land begins a little behind the frontage, since the pavement reaches under the fronts of the houses.
+        self._land = land.buffer(BEHIND_FRONTAGE_M - 0.02, join_style="mitre")
         shapely.prepare(self._land)
         self._scene = scene
         self._taken: list[shapely.Polygon] = []
@@ -107,8 +113,12 @@ def add_lot(scene: Scene, plot: Plot, lot: Lot) -> bool | None:
         return None
     if lot.kind.name == "park":
         _park(scene, chord, lot.depth_m, place)
+    elif lot.kind.name == "plaza":
+        add_plaza(scene, chord, lot.depth_m, place)
     elif lot.kind.name == "yard":
-        _garages(scene, corners)
+        with scene.level(corners):
+            _garages(scene, corners)
+        _yard(scene, chord, lot.setback_m, place)
     else:
         add_house(scene, corners, draw_design(scene, lot.kind.name), lot.kind.name, lot.kind.name == "house")
         if lot.kind.name == "house":
@@ -138,15 +148,26 @@ def _park(scene: Scene, width: float, depth: float, place: Place) -> None:
     for _ in range(random.randint(4, 6)):
         spot = place(random.uniform(1.2, width - 1.2), random.uniform(1.5, depth - 1.0))
         add_tree(scene, *spot, random.uniform(0.85, 1.35))
-    for x in np.arange(2.5, width - 2.0, 6.0):
-        a, b = place(x, 1.2), place(x + 1.6, 1.2)
-        yaw = math.atan2(b[1] - a[1], b[0] - a[0])
-        centre = place(x + 0.8, 1.2)
-        scene.solid.box(
-            (*centre, KERB_M + 0.38), (0.8, 0.22, 0.03), yaw, LAYER["planks"], CarlaClass.STATIC, (0.8, 0.7, 0.6)
+    for _ in range(3):
+        add_bush(
+            scene, *place(random.uniform(1.0, width - 1.0), random.uniform(2.4, depth - 1.0)), random.uniform(0.6, 1.0)
         )
-        scene.solid.box((*centre, KERB_M), (0.6, 0.16, 0.19), yaw, LAYER["plain"], CarlaClass.STATIC, (0.3, 0.3, 0.3))
-        scene.obstacle(*centre, yaw, 0.8, 0.22, 0.8, CarlaClass.STATIC)
+    a, b = place(0.0, 0.0), place(1.0, 0.0)
+    for x in np.arange(3.3, width - 1.2, 6.0).tolist():
+        add_bench(scene, place(x, 1.3), (a[0] - b[0], a[1] - b[1]))
+
+
+def _yard(scene: Scene, width: float, setback: float, place: Place) -> None:
+    """Gravel in front of the garages, and something large that is parked there."""
+    corners = [place(0.0, 0.0), place(width, 0.0), place(width, setback), place(0.0, setback)]
+    uv = [(0.0, 0.0), (width / 5, 0.0), (width / 5, setback / 5), (0.0, setback / 5)]
+    scene.solid.polygon(
+        [(*p, KERB_M + 0.012) for p in corners], uv, LAYER["gravel"], CarlaClass.GROUND, (0.9, 0.88, 0.84)
+    )
+    a, b = place(0.0, 0.0), place(width, 0.0)
+    yaw = math.atan2(b[1] - a[1], b[0] - a[0])
+    body = scene.random.choice(("truck", "truck", "truck", "truck", "ambulance"))
+    park_at(scene, *place(width / 2, 2.2), yaw, body)
 
 
 def _garages(scene: Scene, corners: list[Point]) -> None:

@@ -1,4 +1,4 @@
-"""Trees and hedges."""
+"""Trees of several kinds, bushes and hedges."""
 
 from __future__ import annotations
 
@@ -16,14 +16,53 @@ _CARDS = 22
 _CORE_SIDES = 7
 
 
+_CONIFER_SHARE, _COLUMN_SHARE = 0.12, 0.12
+
+
 def add_tree(scene: Scene, x: float, y: float, size: float = 1.0, only_if_free: bool = True) -> bool:
-    """A tree: trunk, an opaque core and leaf cards around it; False if something stands there."""
+    """A tree: round, columnar or a conifer; False if something stands there."""
     if only_if_free and not scene.free(box_polygon(x, y, 0.0, 0.35, 0.35)):
         return False
+    draw = scene.random.random()
+    if draw < _CONIFER_SHARE and size > 0.9:
+        _conifer(scene, x, y, size)
+    else:
+        _leaf_tree(scene, x, y, size, 1.75 if draw > 1.0 - _COLUMN_SHARE else 1.0)
+    return True
+
+
+def _conifer(scene: Scene, x: float, y: float, size: float) -> None:
+    """A spruce: three skirts of needles round a trunk."""
     random = scene.random
-    crown = random.uniform(1.6, 2.3) * size
+    height, radius = random.uniform(6.0, 9.0) * size, random.uniform(1.3, 1.8) * size
+    mesh, tag = scene.solid, CarlaClass.VEGETATION
+    tint = scaled(random.choice(scene.style.leaf_tints), 0.62)
+    mesh.tube((x, y, KERB_M - 0.1), (x, y, height * 0.3), (0.16 * size, 0.13 * size), LAYER["bark"], tag, tile_m=1.5)
+    for low, high, share, light in ((0.16, 0.58, 1.0, 0.75), (0.38, 0.80, 0.72, 0.95), (0.62, 1.0, 0.45, 1.15)):
+        mesh.tube((x, y, height * low), (x, y, height * high), (radius * share, 0.02), LAYER["hedge"], tag,
+                  scaled(tint, light), sides=8, tile_m=2.0)  # fmt: skip
+        below = [(x + radius * share * math.cos(a), y + radius * share * math.sin(a), height * low)
+                 for a in (np.arange(8, 0, -1) * math.tau / 8).tolist()]  # fmt: skip
+        mesh.polygon(below, [(0.5, 0.5)], LAYER["hedge"], tag, scaled(tint, 0.35), normal=(0.0, 0.0, -1.0))
+    scene.obstacle(x, y, 0.0, 0.2, 0.2, height * 0.5, tag)
+
+
+def add_bush(scene: Scene, x: float, y: float, size: float = 1.0) -> bool:
+    """A round shrub; False if something stands there."""
+    if not scene.free(box_polygon(x, y, 0.0, 0.5 * size, 0.5 * size)):
+        return False
+    centre = np.array([x, y, KERB_M + 0.5 * size])
+    _crown_core(scene, centre, np.array([0.75, 0.75, 0.65]) * size, scene.random.choice(scene.style.leaf_tints), 0.30)
+    scene.obstacle(x, y, 0.0, 0.5 * size, 0.5 * size, 1.1 * size, CarlaClass.VEGETATION)
+    return True
+
+
+def _leaf_tree(scene: Scene, x: float, y: float, size: float, tall: float) -> None:
+    """A trunk, an opaque core and leaf cards around it; ``tall`` stretches the crown upwards."""
+    random = scene.random
+    crown = random.uniform(1.6, 2.3) * size / math.sqrt(tall)
     bole = random.uniform(2.5, 3.2) * (0.6 + 0.4 * size)
-    top = bole + crown * 0.85
+    top = bole + crown * 0.85 * tall
     radius = 0.15 * size
     lean = (random.uniform(-0.15, 0.15), random.uniform(-0.15, 0.15))
     scene.solid.tube(
@@ -32,14 +71,15 @@ def add_tree(scene: Scene, x: float, y: float, size: float = 1.0, only_if_free: 
     )  # fmt: skip
     tint = random.choice(scene.style.leaf_tints)
     centre = np.array([x + lean[0], y + lean[1], top])
-    radii = np.array([crown, crown, crown * random.uniform(0.8, 1.0)])
+    radii = np.array([crown, crown, crown * random.uniform(0.8, 1.0) * tall])
     _crown_core(scene, centre, radii * 0.72, tint)
     _crown_cards(scene, centre, radii, tint)
     scene.obstacle(x, y, 0.0, max(0.18, radius), max(0.18, radius), bole, CarlaClass.VEGETATION)
-    return True
 
 
-def _crown_core(scene: Scene, centre: np.ndarray, radii: np.ndarray, tint: tuple[float, float, float]) -> None:
+def _crown_core(
+    scene: Scene, centre: np.ndarray, radii: np.ndarray, tint: tuple[float, float, float], lighter: float = 0.0
+) -> None:
     rings = np.radians([-55.0, -10.0, 40.0])
     angle = np.arange(_CORE_SIDES + 1) * math.tau / _CORE_SIDES
     wobble = scene.numbers.uniform(0.82, 1.12, (3, _CORE_SIDES + 1))
@@ -62,7 +102,7 @@ def _crown_core(scene: Scene, centre: np.ndarray, radii: np.ndarray, tint: tuple
     bottom = np.c_[i + 1, i, np.full(_CORE_SIDES, 3 * n)]
     lid = np.c_[2 * n + i, 2 * n + i + 1, np.full(_CORE_SIDES, 3 * n + 1)]
     uv = np.c_[np.arctan2(normals[:, 1], normals[:, 0]) * 0.7, normals[:, 2] * 0.9]
-    shade = 0.42 + 0.30 * (normals[:, 2:3] + 1) / 2
+    shade = 0.42 + lighter + 0.30 * (normals[:, 2:3] + 1) / 2
     scene.solid.add(
         points, normals, uv, np.vstack([*side, bottom, lid]), LAYER["hedge"], CarlaClass.VEGETATION,
         shade * np.asarray(tint),

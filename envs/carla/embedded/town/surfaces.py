@@ -14,7 +14,7 @@ from sim2real_bench.envs.carla.embedded.town.lanes import Lane
 PAVEMENT_M = 2.6
 _FRONTAGE_EXTENSION_M = 4.0
 _CORNER_RADIUS_M = 3.0
-_BEHIND_FRONTAGE_M = 0.3  # pavement reaches under the fronts of the houses
+BEHIND_FRONTAGE_M = 0.3  # pavement reaches under the fronts of the houses
 LAND_MARGIN_M = 330.0
 _SMALLEST_HOLE_M2 = 60.0
 _SMALLEST_BLOCK_M2 = 2000.0  # no houses on less land between roads
@@ -85,17 +85,25 @@ def _islands(road: shapely.Geometry) -> list[shapely.Polygon]:
     return [hole for hole in small if hole.intersection(road).area < 1.0]  # no other carriageway lies within
 
 
-def ground_plan(lanes: Sequence[Lane]) -> GroundPlan:
-    """The areas around the lanes of a map."""
+def ground_plan(lanes: Sequence[Lane], crossings: shapely.Geometry | None = None) -> GroundPlan:
+    """The areas around the lanes of a map.
+
+    Args:
+        lanes: all driving lanes.
+        crossings: where pedestrians cross; medians leave room for them.
+    """
     driving = shapely.union_all([lane.strip(-lane.widths / 2, lane.widths / 2) for lane in lanes])
     road = _carriageway(lanes, driving)
     islands = _islands(road)
+    if crossings is not None and any(island.intersects(crossings) for island in islands):
+        road = _carriageway(lanes, shapely.union_all([driving, crossings]))
+        islands = _islands(road)
     blocks = shapely.union_all([road, *islands])
     urban = any(lane.sidewalk for lane in lanes)
     paved = _paved(lanes, blocks).segmentize(6.0) if urban else blocks
     x0, y0, x1, y1 = paved.bounds
     horizon = shapely.box(x0 - LAND_MARGIN_M, y0 - LAND_MARGIN_M, x1 + LAND_MARGIN_M, y1 + LAND_MARGIN_M)
-    covered = paved.buffer(_BEHIND_FRONTAGE_M) if urban else paved
+    covered = paved.buffer(BEHIND_FRONTAGE_M) if urban else paved
     frontages = tuple(_rings(paved)) if urban else ()
     land = horizon.difference(covered)
     return GroundPlan(driving, road, tuple(islands), covered.difference(blocks), land, frontages, urban)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim2real_bench.envs.carla.embedded.town.palette import LAYER_NAMES, Palette
-from sim2real_bench.envs.carla.embedded.town.textures import facades, ground, plants, walls
+from sim2real_bench.envs.carla.embedded.town.textures import facades, ground, plants, signage, walls
 from sim2real_bench.envs.carla.embedded.town.textures.noise import SIDE, fractal_noise
 
 __all__ = ["SIDE", "cloud_texture", "texture_layers"]
@@ -48,6 +48,14 @@ def texture_layers(palette: Palette) -> npt.NDArray[np.uint8]:
         "planks": lambda: plants.planks(s + 25),
         "rails": plants.rails,
         "plain": lambda: walls.plain(s + 26),
+        "signs": signage.signs,
+        "posters": lambda: signage.posters(s + 27),
+        "ribbon": lambda: facades.ribbon_windows(walls.plaster(s + 28), s + 28),
+        "stone": lambda: facades.facade(walls.ashlar(s + 29, p.paving), "stone", s + 29, p.shutters),
+        "wall_stone": lambda: walls.blank(walls.ashlar(s + 30, p.paving)),
+        "water": lambda: ground.water(s + 31),
+        "track": lambda: ground.track(s + 32),
+        "mesh": plants.wire_mesh,
     }
     return np.stack([makers[name]() for name in LAYER_NAMES])
 

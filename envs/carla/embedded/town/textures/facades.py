@@ -15,9 +15,22 @@ Colour = tuple[float, float, float]
 Random = np.random.Generator
 
 _BAY = SIDE // 4
-_WINDOWS = {"brick": (52, 76), "plaster": (46, 80), "plain": (58, 72), "concrete": (96, 64)}  # pixels; a bay has 128
+_WINDOWS = {
+    "brick": (52, 76),
+    "plaster": (46, 80),
+    "plain": (58, 72),
+    "concrete": (96, 64),
+    "stone": (48, 84),
+}  # pixels; a bay has 128
 _FRAMES: tuple[Colour, ...] = ((0.86, 0.85, 0.82), (0.26, 0.24, 0.22), (0.80, 0.79, 0.74), (0.36, 0.39, 0.42))
 _DOORS: tuple[Colour, ...] = ((0.34, 0.16, 0.12), (0.14, 0.24, 0.20), (0.18, 0.22, 0.34), (0.42, 0.30, 0.18))
+
+
+_BOARDS: tuple[Colour, ...] = (
+    (0.30, 0.08, 0.09), (0.10, 0.22, 0.16), (0.11, 0.15, 0.30), (0.62, 0.56, 0.44), (0.20, 0.20, 0.22),
+    (0.50, 0.36, 0.14), (0.66, 0.65, 0.62), (0.16, 0.30, 0.36), (0.40, 0.20, 0.12),
+)  # fmt: skip
+"""Paints of shop fronts."""
 
 
 def _glass(random: Random, height: int, width: int) -> Plane:
@@ -76,6 +89,9 @@ def facade(wall: Plane, kind: str, seed: int, shutters: tuple[Colour, Colour]) -
             rgb[top + 98 : top + 124] *= 0.84
         for bay in range(4):
             x0, y0 = bay * _BAY + (_BAY - width) // 2, top + 24
+            if kind == "stone":  # a moulded surround with a keystone
+                rgb[y0 - 12 : y0 + height + 8, x0 - 11 : x0 + width + 11] *= 1.14
+                rgb[y0 - 12 : y0 - 2, x0 + width // 2 - 6 : x0 + width // 2 + 6] = (0.78, 0.75, 0.68)
             if kind == "brick":  # a lintel of stone
                 rgb[y0 - 14 : y0 - 4, x0 - 9 : x0 + width + 9] = (0.66, 0.63, 0.58)
             _window(rgb, mask, random, (y0, y0 + height, x0, x0 + width), frame, bars)
@@ -110,7 +126,7 @@ def shop(wall: Plane, seed: int) -> Layer:
     random, rgb, mask = np.random.default_rng(seed), wall, np.zeros((SIDE, SIDE), np.float32)
     for bay in range(4):
         x0, x1 = bay * _BAY + 9, (bay + 1) * _BAY - 9
-        board = np.clip(np.array([0.3, 0.3, 0.32]) + random.uniform(-0.22, 0.34, 3), 0.08, 0.75)
+        board = np.asarray(_BOARDS[int(random.integers(len(_BOARDS)))]) * random.uniform(0.8, 1.2)
         rgb[34:108, x0:x1] = board
         letters = np.clip(board + 0.45, 0, 1) if board.mean() < 0.42 else board * 0.25
         for k in range(int(random.integers(4, 8))):
@@ -167,3 +183,21 @@ def garages(wall: Plane, seed: int) -> Layer:
             rgb[row : row + 3, x0:x1] *= 0.7
     rgb[:40] *= 0.8
     return packed(rgb)
+
+
+def ribbon_windows(wall: Plane, seed: int) -> Layer:
+    """Modern: bands of windows between white parapets, with narrow mullions."""
+    random, rgb, mask = np.random.default_rng(seed), wall, np.zeros((SIDE, SIDE), np.float32)
+    for storey in range(4):
+        top = storey * _BAY
+        rgb[top + 26 : top + 98] = (0.16, 0.17, 0.18)
+        for pane in range(12):
+            x0, x1 = pane * SIDE // 12 + 2, (pane + 1) * SIDE // 12 - 2
+            rgb[top + 30 : top + 94, x0:x1] = _glass(random, 64, x1 - x0)
+            mask[top + 30 : top + 94, x0:x1] = 1.0
+        rgb[top + 98 : top + 104] *= 0.6
+        for bay in range(0, 4, 2):
+            colour = np.array([0.42, 0.30, 0.20]) * random.uniform(0.8, 1.2)
+            rgb[top + 26 : top + 98, bay * _BAY : bay * _BAY + 26] = colour
+            mask[top + 26 : top + 98, bay * _BAY : bay * _BAY + 26] = 0.0
+    return packed(rgb, mask)

@@ -53,3 +53,26 @@ def grass(seed: int, colour: tuple[float, float, float]) -> Layer:
     rgb = rgb * (1.0 - 0.6 * bare) + 0.6 * bare * np.array([0.42, 0.36, 0.25], np.float32)
     blades = cv2.GaussianBlur(grain(seed), (0, 0), 0.8)
     return packed(rgb * (1.0 + 0.35 * blades[..., None]))
+
+
+def water(seed: int) -> Layer:
+    """A calm water surface with small waves."""
+    waves = fractal_noise(seed, 8, 5)
+    stretched = cv2.resize(fractal_noise(seed + 1, 16, 4), (SIDE * 2, SIDE))[:, :SIDE]
+    tone = 0.72 + 0.55 * (0.5 * waves + 0.5 * stretched)
+    rgb = np.array([0.20, 0.31, 0.34], np.float32) * tone[..., None]
+    rgb += 0.22 * np.clip(stretched - 0.66, 0.0, 1.0)[..., None]
+    return packed(rgb.astype(np.float32), 0.9)
+
+
+def track(seed: int) -> Layer:
+    """Ballast, sleepers and two rails; u across 3.2 m, v along 3.2 m."""
+    random = np.random.default_rng(seed)
+    stones = cv2.GaussianBlur(random.random((SIDE, SIDE), np.float32), (0, 0), 1.6)
+    rgb = np.array([0.40, 0.38, 0.36], np.float32) * (0.4 + 1.2 * stones[..., None])
+    for row in range(0, SIDE, 96):
+        rgb[row : row + 40, 64:448] = np.array([0.36, 0.31, 0.27]) * random.uniform(0.8, 1.1)
+    for column in (140, 360):
+        rgb[:, column - 10 : column + 11] = (0.30, 0.24, 0.20)
+        rgb[:, column - 5 : column + 6] = (0.62, 0.62, 0.64)
+    return packed(rgb.astype(np.float32), 0.2)

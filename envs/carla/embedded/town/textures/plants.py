@@ -82,3 +82,13 @@ def rails() -> Layer:
     for x in range(0, SIDE, 40):
         mask[8:, x + 14 : x + 23] = 1.0
     return packed(filled((0.16, 0.17, 0.17)), mask)
+
+
+def wire_mesh() -> Layer:
+    """A fence of welded wire on posts."""
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    for x in range(0, SIDE, 26):
+        mask[16:, x + 10 : x + 14] = 1.0
+    for y in range(16, SIDE, 64):
+        mask[y : y + 6] = 1.0
+    return packed(filled((0.20, 0.30, 0.26)), mask)

@@ -46,6 +46,18 @@ def concrete(seed: int) -> Plane:
     return _weathered(rgb, seed)
 
 
+def ashlar(seed: int, colour: Colour) -> Plane:
+    """(512, 512, 3) dressed stone in courses of 47 cm."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    row = y // 20
+    shifted = (x + (row % 2) * 20) % SIDE
+    tone = np.random.default_rng(seed).random((SIDE // 20 + 2, SIDE // 40 + 2), np.float32)[row, shifted // 40]
+    warm = np.asarray(colour, np.float32) * np.array([1.16, 1.08, 0.95], np.float32)
+    rgb = warm * (0.90 + 0.22 * tone[..., None])
+    rgb[(y % 20 == 0) | (shifted % 40 == 0)] *= 0.72
+    return _weathered(rgb.astype(np.float32), seed)
+
+
 def blank(rgb: Plane) -> Layer:
     """A wall without windows."""
     return packed(rgb)
