@@ -72,7 +72,7 @@ class OpticalFlow:
             for number, pose in poses.items()
             if self._poses.get(number, pose) != pose
         }
-        owners = images.instance[..., 1].astype(np.uint16) | images.instance[..., 0].astype(np.uint16) << 8
+        owners = images.instance[..., 1] + images.instance[..., 0] * np.uint16(256)
         before = self._before or sensor.transform
         moved = pixels.flow(pixels.metres(images.depth), fov_deg, sensor.transform, before, owners, motions)
         self._before, self._poses = sensor.transform, poses

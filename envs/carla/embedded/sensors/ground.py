@@ -119,9 +119,9 @@ class GroundSurface:
 
     def _flat(self, origin: Vector, rays: Float32) -> Float32:
         """The plane of height 0, then the plane of the kerb or pavement that lies there."""
-        x, y, z = origin
+        x, y, z = (np.float32(value) for value in origin)
         slopes = np.minimum(rays[:, 2], np.float32(-1e-6))
-        distance = -z / slopes
+        distance: Float32 = np.asarray(-z / slopes, np.float32)
         for _ in range(2):
             height = self.heights(x + rays[:, 0] * distance, y + rays[:, 1] * distance)
             distance = np.maximum((height - z) / slopes, np.float32(0.0))
