@@ -179,6 +179,17 @@ class World:
             raise RefusedError(f"actor {actor_id} is a {actor.type_id}, not a vehicle")
         return actor
 
+    def find_walker(self, actor_id: int) -> Walker:
+        """The walker of an id.
+
+        Raises:
+            RefusedError: no such actor, or another kind.
+        """
+        actor = self.find(actor_id)
+        if not isinstance(actor, Walker):
+            raise RefusedError(f"actor {actor_id} is a {actor.type_id}, not a walker")
+        return actor
+
     def destroy(self, actor_id: int) -> None:
         """Remove an actor; what is mounted on it stays where it is.
 
@@ -212,26 +223,49 @@ class World:
         self.place(actor_id, replace(self.find(actor_id).transform, x=x, y=y, z=z))
 
     def set_physics(self, actor_id: int, on: bool) -> None:
-        """Let a vehicle move by itself, or hold it where it is put."""
-        vehicle = self.find_vehicle(actor_id)
-        vehicle.physics = on
-        if not on:
-            vehicle.dynamics.stop()
-
-    def set_velocity(self, actor_id: int, velocity: Vector) -> None:
-        """Give a vehicle a velocity in world axes, m/s.
+        """Let a vehicle or walker move by itself, or hold it where it is put; other things never move by themselves.
 
         Raises:
-            RefusedError: no such vehicle, or its physics is off.
+            RefusedError: no such actor, or it has no physics to switch on.
         """
-        vehicle = self.find_vehicle(actor_id)
-        if not vehicle.physics:
+        actor = self.find(actor_id)
+        if isinstance(actor, Walker):
+            actor.guided = not on
+        elif isinstance(actor, Vehicle):
+            actor.physics = on
+        elif on:
+            raise RefusedError(f"actor {actor_id} is a {actor.type_id}, which does not move by itself")
+        if isinstance(actor, Vehicle | Walker) and not on:
+            actor.dynamics.stop()
+
+    def set_solid(self, actor_id: int, on: bool) -> None:
+        """Let an actor collide, or let everything pass through it.
+
+        Raises:
+            RefusedError: no such actor, or it takes up no room.
+        """
+        actor = self.find(actor_id)
+        if not isinstance(actor, Vehicle | Walker | Prop):
+            raise RefusedError(f"actor {actor_id} is a {actor.type_id}, which collides with nothing")
+        actor.solid = on
+
+    def set_velocity(self, actor_id: int, velocity: Vector) -> None:
+        """Give a vehicle or walker a velocity in world axes, m/s.
+
+        Raises:
+            RefusedError: no such vehicle or walker, or its physics is off.
+        """
+        actor = self.find(actor_id)
+        if not isinstance(actor, Vehicle | Walker):
+            raise RefusedError(f"actor {actor_id} is a {actor.type_id}, which takes no velocity")
+        if not actor.physics or (isinstance(actor, Walker) and actor.guided):
             raise RefusedError(f"actor {actor_id} has its physics switched off, so it takes no velocity")
-        vehicle.dynamics.set_velocity(velocity)
+        actor.dynamics.set_velocity(velocity)
 
     def set_control(self, actor_id: int, control: VehicleControl) -> None:
-        """Hold a control until the next one."""
-        self.find_vehicle(actor_id).control = control
+        """Hold a control until the next one; a client that drives a vehicle ends the server's autopilot."""
+        vehicle = self.find_vehicle(actor_id)
+        vehicle.control, vehicle.autopilot = control, False
 
     def set_lights(self, actor_id: int, flags: int) -> None:
         """Set a vehicle's light flags; from then on they are the client's business."""
@@ -284,7 +318,7 @@ class World:
         if rendering and any(sensor.optics for sensor in listened):
             self.prepare_renderer()
         scene = Scene(
-            stamp, self.scenery, vehicles, hits, self.walkers(), self.props(),
+            stamp, self.scenery, vehicles, hits, walkers, props,
             [int(signal.state) for signal in self._signals], delta,
         )  # fmt: skip
         for stream, message in capture(listened, scene, rendering):

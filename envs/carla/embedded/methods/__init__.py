@@ -6,9 +6,11 @@ from sim2real_bench.envs.carla.embedded.methods.lights import light_methods
 from sim2real_bench.envs.carla.embedded.methods.maps import map_methods
 from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply
 from sim2real_bench.envs.carla.embedded.methods.session import session_methods
+from sim2real_bench.envs.carla.embedded.methods.traffic_lights import traffic_light_methods
 from sim2real_bench.envs.carla.embedded.methods.traffic_manager import traffic_manager_methods
 from sim2real_bench.envs.carla.embedded.methods.unsupported import unsupported_methods
 from sim2real_bench.envs.carla.embedded.methods.vehicles import vehicle_methods
+from sim2real_bench.envs.carla.embedded.methods.walkers import walker_methods
 from sim2real_bench.envs.carla.embedded.world import World
 
 __all__ = ["Method", "Reply", "build_methods"]
@@ -24,5 +26,6 @@ def build_methods(world: World) -> dict[str, Method]:
     methods |= light_methods(world)
     methods |= debug_methods(world)
     methods |= vehicle_methods(world)
-    methods |= traffic_manager_methods()
+    methods |= traffic_light_methods(world)
+    methods |= traffic_manager_methods(world)
     return methods

@@ -38,8 +38,9 @@ _MOST_CORRECTION = 1.5  # m/s²
 _RESISTANCE = 0.3  # m/s² that rolling and air take at town speeds
 _STANDING_MPS = 0.25
 _HOLD_BRAKE = 0.5
-_SQUEEZE_AFTER_S, _SQUEEZE_FOR_S = 4.0, 5.0
+_SQUEEZE_AFTER_S, _SQUEEZE_FOR_S, _PRESS_AFTER_S = 4.0, 5.0, 15.0
 _SQUEEZE_MARGIN_M, _SQUEEZE_MPS = 0.02, 2.0
+_PRESS_SWING = 0.3
 _CURVE_KMH, _CURVE_SHARE = np.array(STEERING_CURVE).T
 
 
@@ -200,9 +201,9 @@ class Autopilot:
         index = np.minimum(start[:, None] + AHEAD_M[:columns].astype(np.intp), POINTS - 1)
         rows = np.arange(len(own))[:, None]
         points, yaw = fleet.points[rows, index], fleet.yaw[rows, index]
-        squeezing = fleet.squeezing > 0.0
-        margin = np.where(squeezing, _SQUEEZE_MARGIN_M, SIDE_MARGIN_M)
-        width = (fleet.half_width + margin)[:, None] + fleet.swing[rows, index]
+        margin = np.where(fleet.squeezing > 0.0, _SQUEEZE_MARGIN_M, SIDE_MARGIN_M)
+        swing = np.where(fleet.squeezing > _SQUEEZE_FOR_S, _PRESS_SWING, 1.0)
+        width = (fleet.half_width + margin)[:, None] + swing[:, None] * fleet.swing[rows, index]
         return meet(points, yaw, width, fleet.half_length, fleet.position - start, reach, boxes, own)
 
     def _inform(self, meetings: Meetings, speed: Float, own: Int) -> None:
@@ -257,10 +258,12 @@ class Autopilot:
 
 
 def _squeeze(fleet: _Fleet, approaches: Sequence[Approach], delta: float) -> None:
-    """Who has stood long before somebody else than a queue lets his vehicle pass more closely, and slowly."""
+    """Who has stood long before somebody else than a queue passes more closely, and slowly; in the end very closely."""
     held = np.array([approach.speed < _STANDING_MPS and approach.blocked_aside for approach in approaches])
     fleet.standing = np.where(held, fleet.standing + delta, 0.0)
-    fleet.squeezing = np.where(fleet.standing > _SQUEEZE_AFTER_S, _SQUEEZE_FOR_S, fleet.squeezing - delta)
+    patience = _SQUEEZE_AFTER_S * np.array([4.0 if approach.yields_aside else 1.0 for approach in approaches])
+    fleet.squeezing = np.where(fleet.standing > patience, _SQUEEZE_FOR_S, fleet.squeezing - delta)
+    fleet.squeezing = np.where(fleet.standing > patience + _PRESS_AFTER_S, 2.0 * _SQUEEZE_FOR_S, fleet.squeezing)
 
 
 def _line_gap(approach: Approach) -> float:

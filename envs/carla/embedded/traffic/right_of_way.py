@@ -56,7 +56,15 @@ class Approach:
         """What ends the gap stands, is near, and is not somebody who queues on the same way."""
         if self.gap > _NEAR_M or abs(self.gap_speed) > _STOPPED_MPS:
             return False
-        return self.leader is None or self.leader.route.lane.index not in {lane for lane, _ in self.route.spans}
+        if self.leader is None:
+            return True
+        near = {lane for lane, start in self.route.spans if start < self.front + self.gap + _NEAR_M}
+        return self.leader.route.lane.index not in near
+
+    @property
+    def yields_aside(self) -> bool:
+        """Two stand in each other's way, and the other one shall go first."""
+        return self.leader is not None and self.leader.leader is self and self.leader.number < self.number
 
     @property
     def front(self) -> float:
