@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2real_bench.envs.carla.embedded import vehicles
-from sim2real_bench.envs.carla.embedded.dynamics import motion
+from sim2real_bench.envs.carla.embedded.dynamics import chassis, motion
 from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.vehicle_models import VEHICLE_MODELS
 from sim2real_bench.envs.carla.embedded.vehicles import GRAVITY, VehicleControl, VehicleDynamics
@@ -51,7 +51,7 @@ def test_a_mkz_reaches_20_kmh_in_two_to_three_seconds():
 def test_braking_distance(speed):
     vehicle = moving(speed)
     drive(vehicle, VehicleControl(brake=1.0), 6.0)
-    braking = vehicles.ANTI_LOCK_SHARE * vehicles.FRICTION * GRAVITY
+    braking = chassis.ANTI_LOCK_SHARE * vehicles.FRICTION * GRAVITY
     others = vehicles.ENGINE_BRAKING + motion.ROLLING_RESISTANCE * GRAVITY
     limit = vehicles.FRICTION * GRAVITY  # the tyres give no more, whatever adds up
     expected = speed**2 / (2 * min(braking + others, limit))
@@ -64,7 +64,7 @@ def test_half_brake_takes_half_the_pedal():
     vehicle = moving(10.0)
     vehicle.advance(VehicleControl(brake=0.5), TICK)
     passive = vehicles.ENGINE_BRAKING + motion.ROLLING_RESISTANCE * GRAVITY
-    air = 0.5 * vehicles.AIR_DENSITY * MKZ.drag_area * 100 / MKZ.mass
+    air = 0.5 * chassis.AIR_DENSITY * MKZ.drag_area * 100 / MKZ.mass
     expected = 0.5 * MKZ.brake_acceleration + passive + air
     assert (10.0 - vehicle.forward) / TICK == pytest.approx(expected, rel=0.02)
 
@@ -90,7 +90,7 @@ def test_fast_turns_have_the_understeer_of_the_linear_single_track_model():
     radius, vehicle = radius_at(speed, steer)
     angle = MKZ.single_track_angle(vehicle.wheel_angle)
     # Linear single-track model: R angle = L (1 + K v²) with K from the axles' stiffness per load.
-    gradient = (1.0 / vehicles.FRONT_STIFFNESS - 1.0 / vehicles.REAR_STIFFNESS) / GRAVITY / MKZ.wheelbase
+    gradient = (1.0 / chassis.FRONT_STIFFNESS - 1.0 / chassis.REAR_STIFFNESS) / GRAVITY / MKZ.wheelbase
     assert gradient > 0.0
     assert radius == pytest.approx(MKZ.wheelbase / angle * (1.0 + gradient * speed**2), rel=0.03)
 

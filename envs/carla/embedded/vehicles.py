@@ -3,17 +3,16 @@
 import math
 from dataclasses import dataclass
 
-from sim2real_bench.envs.carla.embedded.dynamics.ackermann import AckermannDriver, Pedals
+from sim2real_bench.envs.carla.embedded.dynamics.ackermann import AckermannDriver, AckermannSettings, Pedals
+from sim2real_bench.envs.carla.embedded.dynamics.chassis import Brakes, make_chassis
 from sim2real_bench.envs.carla.embedded.dynamics.ground import stance
-from sim2real_bench.envs.carla.embedded.dynamics.motion import GRAVITY, ROLLING_RESISTANCE, Chassis, Drive, step
+from sim2real_bench.envs.carla.embedded.dynamics.motion import GRAVITY, ROLLING_RESISTANCE, Drive, step
 from sim2real_bench.envs.carla.embedded.dynamics.operations import SCALAR
 from sim2real_bench.envs.carla.embedded.dynamics.physics_control import (
     FRICTION,
-    NOMINAL_TIRE_FRICTION,
     STEERING_CURVE,
     PhysicsControl,
     default_control,
-    frontal_area,
     interpolate,
 )
 from sim2real_bench.envs.carla.embedded.dynamics.powertrain import Powertrain
@@ -25,14 +24,9 @@ from sim2real_bench.envs.carla.embedded.vehicle_models import VehicleModel
 __all__ = ["FRICTION", "GRAVITY", "STEERING_CURVE", "SUBSTEP_S", "VehicleControl", "VehicleDynamics"]
 
 SUBSTEP_S = 0.0125
-ANTI_LOCK_SHARE = 0.92  # of the friction the brakes may use: the wheels keep some side force while braking
 ENGINE_BRAKING = 0.35  # m/s² with the throttle released
-AIR_DENSITY = 1.2
-FRONT_STIFFNESS = 11.0  # side force per radian of slip and newton of axle load
-REAR_STIFFNESS = 13.0  # the stiffer rear axle makes vehicles understeer: 0.8 degrees per g
 _IDLE_THROTTLE = 0.01
 _AIRBORNE_M = 0.05
-_LARGEST_GRIP = 3.0
 
 
 @dataclass(slots=True)
@@ -43,35 +37,6 @@ class Pushes:
     y: float = 0.0
     z: float = 0.0
     torque: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Brakes:
-    """What brakes and steering can do.
-
-    Attributes:
-        pedal: m/s² of a full pedal, before the tyres limit it.
-        anti_lock: share of the weight that the pedal may use.
-        hand: m/s² of the hand brake on the rear axle's share of the weight.
-        largest_angle: of the inner front wheel at rest, radians.
-    """
-
-    pedal: float
-    anti_lock: float
-    hand: float
-    largest_angle: float
-
-    @classmethod
-    def of(cls, control: PhysicsControl, chassis: Chassis[float]) -> "_Brakes":
-        wheels = control.wheels
-        pedal = sum(wheel.max_brake_torque / wheel.radius for wheel in wheels) * 100.0 / control.mass
-        hand = sum(wheel.max_handbrake_torque / wheel.radius for wheel in wheels) * 100.0 / control.mass
-        return cls(
-            pedal,
-            ANTI_LOCK_SHARE * chassis.least_grip,
-            hand * chassis.wheelbase / chassis.front_arm,
-            math.radians(wheels[0].max_steer_angle),
-        )
 
 
 class VehicleDynamics:
@@ -89,13 +54,14 @@ class VehicleDynamics:
         gravity: it has weight; without, it floats.
         constant_velocity: held in the vehicle's axes, m/s, or None.
         ackermann: drives towards a speed and a steering angle in place of the pedals, or None.
-        control: the physics in force.
+        ackermann_settings: for it.
+        physics_control: the physics in force.
     """
 
     __slots__ = (
-        "_brakes", "_ground", "_rise", "ackermann", "chassis", "constant_velocity", "forward", "gravity", "mass",
-        "model", "physics_control", "pitch", "powertrain", "pushes", "roll", "side", "throttle", "transfer",
-        "vertical", "wheel_angle", "x", "y", "yaw", "yaw_inertia", "yaw_rate", "z",
+        "_brakes", "_ground", "_rise", "ackermann", "ackermann_settings", "chassis", "constant_velocity", "forward",
+        "gravity", "mass", "model", "physics_control", "pitch", "powertrain", "pushes", "roll", "side", "throttle",
+        "transfer", "vertical", "wheel_angle", "x", "y", "yaw", "yaw_inertia", "yaw_rate", "z",
     )  # fmt: skip
 
     def __init__(self, model: VehicleModel, pose: Transform) -> None:
@@ -103,6 +69,7 @@ class VehicleDynamics:
         self.gravity = True
         self.constant_velocity: Vector | None = None
         self.ackermann: AckermannDriver | None = None
+        self.ackermann_settings = AckermannSettings()
         self.pushes = Pushes()
         control = default_control(model)
         strongest = max(torque for _, torque in control.torque_curve) * control.first_gear / model.wheel_radius
@@ -119,8 +86,8 @@ class VehicleDynamics:
         self.powertrain.use(control)
         self.mass = control.mass
         self.yaw_inertia = self.model.yaw_inertia * control.mass / self.model.mass
-        self.chassis = _chassis(self.model, control, self.yaw_inertia)
-        self._brakes = _Brakes.of(control, self.chassis)
+        self.chassis = make_chassis(self.model, control, self.yaw_inertia)
+        self._brakes = Brakes.of(control, self.chassis)
 
     def place(self, pose: Transform) -> None:
         """Move to a pose and keep the speed; the ground sets pitch and roll again once the vehicle stands on it."""
@@ -349,28 +316,3 @@ class VehicleDynamics:
             return True
         self.z, self.vertical, self._ground = ground, 0.0, ground
         return False
-
-
-def _chassis(model: VehicleModel, control: PhysicsControl, yaw_inertia: float) -> Chassis[float]:
-    shift_x, _, shift_z = control.center_of_mass
-    largest = 0.45 * model.wheelbase
-    shift_x = max(-largest, min(largest, shift_x))
-    front_arm = min(max(model.front_axle - shift_x, 0.05 * model.wheelbase), 0.95 * model.wheelbase)
-    grips = [min(_LARGEST_GRIP, FRICTION * wheel.tire_friction / NOMINAL_TIRE_FRICTION) for wheel in control.wheels]
-    front_grip, rear_grip = max(1e-3, (grips[0] + grips[1]) / 2.0), max(1e-3, (grips[2] + grips[3]) / 2.0)
-    return Chassis(
-        front_arm=front_arm,
-        rear_arm=model.wheelbase - front_arm,
-        wheelbase=model.wheelbase,
-        front_share=1.0 - front_arm / model.wheelbase,
-        track_ratio=model.track / (2.0 * model.wheelbase),
-        height_ratio=max(0.0, model.centre_height + shift_z) / model.wheelbase,
-        front_grip=front_grip,
-        rear_grip=rear_grip,
-        least_grip=min(front_grip, rear_grip),
-        front_stiffness=FRONT_STIFFNESS / front_grip,
-        rear_stiffness=REAR_STIFFNESS / rear_grip,
-        inverse_gyration=control.mass / yaw_inertia,
-        twist=2.0 * front_arm * (model.wheelbase - front_arm) / model.wheelbase * control.mass / yaw_inertia,
-        air=0.5 * AIR_DENSITY * control.drag_coefficient * frontal_area(model) / control.mass,
-    )
