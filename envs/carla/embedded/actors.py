@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sim2real_bench.envs.carla.embedded.attachments import Attachment, mounted
@@ -21,12 +21,12 @@ from sim2real_bench.envs.carla.embedded.prop_models import PropModel
 from sim2real_bench.envs.carla.embedded.town.bodies import BODIES
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl, VehicleDynamics
 from sim2real_bench.envs.carla.embedded.walker_control import WalkerControl
+from sim2real_bench.envs.carla.embedded.walker_dynamics import STRIDE_M, WalkerDynamics
 from sim2real_bench.envs.carla.embedded.wire import Description
 from sim2real_bench.envs.classes import CarlaClass
 
 if TYPE_CHECKING:
     from sim2real_bench.envs.carla.embedded.traffic_signals import TrafficSignal
-    from sim2real_bench.envs.carla.embedded.walker_dynamics import WalkerDynamics
 
 NO_ACTOR = 0
 GREEN = 2
@@ -203,6 +203,8 @@ class Walker(Actor):
         physics: it moves by itself.
         solid: it collides.
         acceleration: over the last tick, world axes, m/s².
+        guided: a client moves it step by step.
+        stepped: it has been moved since the last tick.
         alive: it can walk.
     """
 
@@ -212,6 +214,8 @@ class Walker(Actor):
     physics: bool = True
     solid: bool = True
     acceleration: Vector = ZERO
+    guided: bool = False
+    stepped: bool = False
     alive: bool = True
 
     @property
@@ -222,7 +226,31 @@ class Walker(Actor):
     @property
     def velocity(self) -> Vector:
         """World axes, m/s."""
-        return self.dynamics.velocity if self.physics else ZERO
+        return self.dynamics.velocity
+
+    def step_to(self, feet: Transform, velocity: Vector) -> None:
+        """Take a step that a client has worked out."""
+        dynamics = self.dynamics
+        origin = replace(feet, z=feet.z + dynamics.model.half_height)
+        strolled = math.hypot(feet.x - dynamics.x, feet.y - dynamics.y)
+        dynamics.place(origin)
+        dynamics.set_velocity(velocity)
+        dynamics.phase = (dynamics.phase + math.tau * strolled / STRIDE_M) % math.tau
+        self.guided = self.stepped = True
+
+    def fall(self) -> None:
+        """Lie down for good."""
+        self.alive = self.guided = self.physics = False
+        self.dynamics.stop()
+        self.dynamics.lying = True
+
+    def end_tick(self) -> None:
+        """Who was knocked down is not guided any more; who was not moved stands still."""
+        if self.dynamics.lying:
+            self.guided = False
+        if self.guided and not self.stepped:
+            self.dynamics.stop()
+        self.stepped = False
 
     @property
     def box(self) -> Box:

@@ -84,7 +84,7 @@ def advance(
     actors: list[Mover] = [*vehicles, *walkers]
     before = [actor.velocity for actor in actors]
     for walker in walkers:
-        if walker.physics:
+        if walker.physics and not walker.guided:
             walker.dynamics.advance(walker.control, seconds, relief)
     traffic = _Traffic(vehicles, relief, seconds)
     parties = [Party(actor, actor.actor_id in traffic.asleep) for actor in actors if actor.solid]

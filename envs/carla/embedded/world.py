@@ -308,11 +308,14 @@ class World:
         self.elapsed += delta
         self.traffic.advance(delta)
         vehicles = self.vehicles()
-        hits = physics.advance(vehicles, self.walkers(), self.scenery.field, self.relief, delta, self.props())
+        walkers, props = self.walkers(), self.props()
+        hits = physics.advance(vehicles, walkers, self.scenery.field, self.relief, delta, props)
         for actor in self.actors.values():
             actor.follow()
         stamp = Stamp(self.frame, self.elapsed)
         self.hub.publish(WORLD_STREAM, self._state(stamp))
+        for walker in walkers:
+            walker.end_tick()
         listened = [sensor for sensor in self._of(Sensor) if sensor.stream and self.hub.listening(sensor.stream)]
         rendering = not self.settings.no_rendering
         if rendering and any(sensor.optics for sensor in listened):

@@ -26,6 +26,7 @@ def build_methods(world: World) -> dict[str, Method]:
     methods |= light_methods(world)
     methods |= debug_methods(world)
     methods |= vehicle_methods(world)
+    methods |= walker_methods(world)
     methods |= traffic_light_methods(world)
     methods |= traffic_manager_methods(world)
     return methods
