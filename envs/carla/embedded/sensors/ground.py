@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -54,6 +53,8 @@ class GroundSurface:
     @classmethod
     def of_town(cls, town: Town) -> GroundSurface:
         """Draw the upward faces of the town's ground from above."""
+        import cv2  # only here: most servers never send a ray, and all start faster without it
+
         left, low, right, high = town.meshes.bounds
         cell = max(_CELL_M, math.sqrt(max(right - left, 1.0) * max(high - low, 1.0) / _MAX_CELLS))
         shape = (math.ceil((high - low) / cell) + 1, math.ceil((right - left) / cell) + 1)

@@ -60,14 +60,23 @@ def normals(depth: Float32, fov_deg: float, pose: Transform) -> Bytes:
     """
     seen = points(depth, fov_deg)
     across, down = _smaller_step(seen, depth, 1), _smaller_step(seen, depth, 0)
-    normal = np.cross(across, down)  # in CARLA's axes this looks towards the camera
-    length = np.linalg.norm(normal, axis=2, keepdims=True)
-    normal /= np.maximum(length, np.float32(1e-12))
+    normal = _cross(across, down)  # in CARLA's axes this looks towards the camera
+    length = np.sqrt(np.einsum("ijk,ijk->ij", normal, normal))
+    normal /= np.maximum(length, np.float32(1e-12))[..., None]
     world = normal @ np.array(rotation_matrix(pose.pitch, pose.yaw, pose.roll), np.float32).T
     world[depth >= SKY_DEPTH_M] = 0.0
     image = np.full((*depth.shape, 4), 255, np.uint8)
     image[..., :3] = np.rint((world[..., ::-1] + 1.0) * 127.5).astype(np.uint8)
     return image
+
+
+def _cross(first: Float32, second: Float32) -> Float32:
+    """Vector products along the last axis; several times as fast as ``numpy.cross``."""
+    product = np.empty_like(first)
+    for axis in range(3):
+        one, two = (axis + 1) % 3, (axis + 2) % 3
+        product[..., axis] = first[..., one] * second[..., two] - first[..., two] * second[..., one]
+    return product
 
 
 def _smaller_step(seen: Float32, depth: Float32, axis: int) -> Float32:
