@@ -96,7 +96,7 @@ def advance(
     for _ in range(count):
         traffic.move(seconds / count)
         contacts.resolve()
-    traffic.settle()
+    traffic.settle(seconds)
     for actor, old in zip(actors, before, strict=True):
         actor.acceleration = _rate(old, actor.velocity, seconds)
     return contacts.impulses.hits()
@@ -165,12 +165,15 @@ class _Traffic:
             dynamics, drive = self.asleep.pop(number)
             self.alone[number] = (dynamics, drive, False)
 
-    def settle(self) -> None:
-        """Put everything that moved on the ground."""
+    def settle(self, seconds: float) -> None:
+        """Put everything that moved for ``seconds`` on the ground."""
         for dynamics, _, _ in self.alone.values():
             dynamics.settle(self._relief)
+            dynamics.travelled += dynamics.forward * seconds
         if self.fleet is not None:
             self.fleet.settle(self._relief)
+            for dynamics in self.fleet.members:
+                dynamics.travelled += dynamics.forward * seconds
 
 
 class _Contacts:

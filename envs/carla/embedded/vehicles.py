@@ -51,6 +51,7 @@ class VehicleDynamics:
         wheel_angle: angle of the inner front wheel, radians.
         throttle: the engine's response to the pedal.
         transfer: the acceleration that the axle loads have followed, m/s².
+        travelled: metres driven forwards less those driven backwards; turns wheels and pedals.
         gravity: it has weight; without, it floats.
         constant_velocity: held in the vehicle's axes, m/s, or None.
         ackermann: drives towards a speed and a steering angle in place of the pedals, or None.
@@ -61,12 +62,13 @@ class VehicleDynamics:
     __slots__ = (
         "_brakes", "_ground", "_rise", "ackermann", "ackermann_settings", "chassis", "constant_velocity", "forward",
         "gravity", "mass", "model", "physics_control", "pitch", "powertrain", "pushes", "roll", "side", "throttle",
-        "transfer", "vertical", "wheel_angle", "x", "y", "yaw", "yaw_inertia", "yaw_rate", "z",
+        "transfer", "travelled", "vertical", "wheel_angle", "x", "y", "yaw", "yaw_inertia", "yaw_rate", "z",
     )  # fmt: skip
 
     def __init__(self, model: VehicleModel, pose: Transform) -> None:
         self.model = model
         self.gravity = True
+        self.travelled = 0.0
         self.constant_velocity: Vector | None = None
         self.ackermann: AckermannDriver | None = None
         self.ackermann_settings = AckermannSettings()
@@ -188,6 +190,7 @@ class VehicleDynamics:
         if airborne or not self.asleep(drive):
             self.move(drive, seconds, relief, airborne)
             self.settle(relief)
+            self.travelled += self.forward * seconds
 
     def lift_off(self, relief: Relief) -> bool:
         """The vehicle is above the ground, or floats."""

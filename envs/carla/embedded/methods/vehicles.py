@@ -4,7 +4,7 @@ from typing import Any
 
 from sim2real_bench.envs.carla.embedded import wire
 from sim2real_bench.envs.carla.embedded.methods.forces import force_methods
-from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply, flag
+from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply
 from sim2real_bench.envs.carla.embedded.methods.vehicle_physics import vehicle_physics_methods
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl
 from sim2real_bench.envs.carla.embedded.world import World
@@ -17,9 +17,6 @@ def vehicle_methods(world: World) -> dict[str, Method]:
         world.find_vehicle(actor).dynamics.ackermann = None
         world.set_control(actor, control)
 
-    def set_collisions(actor: int, on: bool) -> None:
-        world.find_vehicle(actor).solid = on
-
     def light_states() -> list[Any]:
         return [[vehicle.actor_id, vehicle.lights] for vehicle in world.vehicles()]
 
@@ -27,9 +24,6 @@ def vehicle_methods(world: World) -> dict[str, Method]:
     methods = {
         "apply_control_to_vehicle": Method(drive, (actor, wire.vehicle_control), void),
         "set_actor_target_velocity": Method(world.set_velocity, (actor, wire.velocity), void),
-        "set_actor_simulate_physics": Method(world.set_physics, (actor, flag("enabled")), void),
-        "set_actor_collisions": Method(set_collisions, (actor, flag("enabled")), void),
-        "set_actor_autopilot": Method(lambda actor, on: None, (actor, flag("enabled")), void),
         "get_vehicle_light_state": Method(lambda actor: [world.find_vehicle(actor).lights], (actor,)),
         "set_vehicle_light_state": Method(world.set_lights, (actor, wire.light_flags), void),
         "get_vehicle_light_states": Method(light_states),
