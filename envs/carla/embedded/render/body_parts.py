@@ -123,15 +123,23 @@ class BodyBuilder:
         facing = (0.0, side)
         if arch:
             self._arch(x, y - side * 0.002, radius, radius * arch)
-        self.bar((x, y - side * width, radius), (x, y, radius), (radius, radius), RUBBER, sides=10)
-        self.disc((x, y + side * 0.002, radius), facing, radius, RUBBER, sides=10)
-        self.disc((x, y + side * 0.005, radius), facing, radius * 0.66, rim, sides=8)
-        self.disc((x, y + side * 0.008, radius), facing, radius * 0.22, TRIM, sides=4)
+        self._tread(x, y - side * width, y, radius)
+        self.disc((x, y + side * 0.002, radius), facing, radius, RUBBER, sides=12)
+        self.disc((x, y + side * 0.005, radius), facing, radius * 0.68, rim, sides=9)
+        self.disc((x, y + side * 0.008, radius), facing, radius * 0.24, TRIM, sides=5)
+
+    def _tread(self, x: float, y0: float, y1: float, radius: float) -> None:
+        """The part of the tyre's running surface that a body leaves free: the lower two thirds."""
+        angles = np.linspace(math.radians(150.0), math.radians(390.0), 8)
+        rim = np.stack([x + radius * np.cos(angles), np.zeros(8), radius + radius * np.sin(angles)], -1)
+        rows = np.stack([rim + np.array([0.0, y, 0.0]) for y in (max(y0, y1), min(y0, y1))])
+        normals = np.stack([np.cos(angles), np.zeros(8), np.sin(angles)], -1)
+        self.grid(rows, np.broadcast_to(normals, rows.shape), RUBBER, 0.0)
 
     def _arch(self, x: float, y: float, axle_z: float, radius: float) -> None:
         """The dark half disc above a wheel."""
         side = math.copysign(1.0, y)
-        angles = np.linspace(0.0, math.pi, 8)
+        angles = np.linspace(0.0, math.pi, 7)
         points = [(x - side * radius * math.cos(a), y, axle_z * 1.04 + radius * math.sin(a)) for a in angles.tolist()]
         low = axle_z * 0.6
         self.face([(points[-1][0], y, low), (points[0][0], y, low), *points], TRIM, 0.0, (0.0, side, 0.0))

@@ -96,11 +96,11 @@ def _motor_wheels(build: BodyBuilder, motor: _Motor) -> None:
             build.disc((x, side * (width + 0.004), motor.radius), (0.0, side), motor.radius * 0.62, METAL)
 
 
-def _motor_lamps(build: BodyBuilder, rear: float, front: float, z: float) -> None:
-    build.box((front - 0.10, -0.10, z), (front, 0.10, z + 0.18), PAINT, GLOSS, bottom=True)
+def _motor_lamps(build: BodyBuilder, rear: float, front: float, z: float, tail_z: float) -> None:
+    build.box((front - 0.12, -0.09, z), (front, 0.09, z + 0.18), TRIM, GLOSS, bottom=True)
     build.face([(front + 0.004, -0.08, z + 0.02), (front + 0.004, 0.08, z + 0.02), (front + 0.004, 0.08, z + 0.16),
                 (front + 0.004, -0.08, z + 0.16)], HEAD_LAMP, float(Lamp.HEAD))  # fmt: skip
-    low = z - 0.08
+    low = tail_z
     build.face([(rear, 0.09, low), (rear, -0.09, low), (rear, -0.09, low + 0.09), (rear, 0.09, low + 0.09)], TAIL_LAMP,
                float(Lamp.TAIL))  # fmt: skip
     build.face(
@@ -108,8 +108,8 @@ def _motor_lamps(build: BodyBuilder, rear: float, front: float, z: float) -> Non
     )
     for side, lamp in ((1.0, Lamp.LEFT_BLINKER), (-1.0, Lamp.RIGHT_BLINKER)):
         y0, y1 = sorted((side * 0.12, side * 0.20))
-        for x in (rear + 0.06, front - 0.08):
-            build.box((x - 0.03, y0, low + 0.02), (x + 0.03, y1, low + 0.09), AMBER, float(lamp), bottom=True)
+        for x, height in ((rear + 0.06, low + 0.02), (front - 0.08, z + 0.05)):
+            build.box((x - 0.03, y0, height), (x + 0.03, y1, height + 0.07), AMBER, float(lamp), bottom=True)
 
 
 def _motorcycle(body: str) -> Mesh:
@@ -147,14 +147,16 @@ def _motorcycle(body: str) -> Mesh:
         build.prism([(0.22, 0.36), (0.30, 0.90), (0.52, 0.98), (0.74, 0.78), (0.60, 0.40)], 0.17, PAINT, shoulder=0.05)
         build.face([(0.60, -0.11, 0.92), (0.60, 0.11, 0.92), (0.40, 0.09, 1.10), (0.40, -0.09, 1.10)], GLASS, GLAZED)
     build.box((sx - 0.32, -0.13, sz - 0.08), (sx + 0.18, 0.13, sz + 0.02), _LEATHER, bottom=True)
-    _motor_lamps(
-        build,
-        -shape.half_length + 0.03,
-        front + 0.14 if not motor.fairing else 0.75,
-        0.72 if motor.fairing else gz - 0.22,
-    )
-    for x, half in ((-shape.half_length, 0.05), (shape.half_length - 0.2, 0.06)):  # mudguards
-        build.box((x, -half, 2 * r - 0.02), (x + 0.2, half, 2 * r + 0.03), TRIM, bottom=True)
+    front_lamp = (0.75, 0.72) if motor.fairing else (gx + 0.10, gz - 0.24)
+    tail_z = 0.60 if motor.scooter else motor.seat[1] - 0.04
+    _motor_lamps(build, -shape.half_length + 0.03, *front_lamp, tail_z)
+    back = -shape.half_length
+    for low, high in (  # the holder of tail lamp and plate, mudguards
+        ((back + 0.035, -0.06, tail_z - 0.22), (rear + 0.02, 0.06, tail_z + 0.1)),
+        ((back, -0.06, 2 * r - 0.02), (rear + 0.1, 0.06, 2 * r + 0.03)),
+        ((front - 0.1, -0.06, 2 * r), (shape.half_length, 0.06, 2 * r + 0.04)),
+    ):
+        build.box(low, high, TRIM, bottom=True)
     if shape.rider is None:
         return build.build()
     build.tag = shape.rider

@@ -21,6 +21,10 @@ _WEIGHTS = {
 }  # fmt: skip
 
 
+_LIVERIES = {"ambulance": (236, 236, 232), "police": (52, 56, 62)}
+"""Paints of what is not painted as one likes."""
+
+
 def park_cars(scene: Scene, lanes: Sequence[Lane]) -> None:
     """Fill the bays of the whole town."""
     for lane in lanes:
@@ -46,6 +50,7 @@ def _park(scene: Scene, lane: Lane, arc: float) -> None:
         x, y = (centre + right * (lane.width / 2 + bay - _KERB_GAP_M - half_width)).tolist()
         if scene.clear_of_lanes(box_polygon(x, y, yaw, half_length, half_width)):
             scene.obstacle(x, y, yaw, half_length, half_width, 2.0 * shape.half_height, shape.tag)
+            paint = _LIVERIES.get(body, paint)
             scene.parked.append(ParkedCar(x, -y, -math.degrees(yaw), body, paint, half_length, half_width))
             return
 
@@ -56,7 +61,7 @@ def park_at(scene: Scene, x: float, y: float, yaw: float, body: str) -> bool:
     half_length, half_width = shape.half_length, shape.half_width
     if not scene.free(box_polygon(x, y, yaw, half_length, half_width)):
         return False
-    paint = scene.random.choice(PAINTS)
+    paint = _LIVERIES.get(body) or scene.random.choice(PAINTS)
     scene.obstacle(x, y, yaw, half_length, half_width, 2.0 * shape.half_height, shape.tag)
     scene.parked.append(ParkedCar(x, -y, -math.degrees(yaw), body, paint, half_length, half_width, z=KERB_M))
     return True

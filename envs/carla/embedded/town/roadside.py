@@ -25,6 +25,7 @@ _WALL_SETBACK_M = 6.0
 _WALL_HEIGHT_M = 3.6
 _WALL_PERIOD_M, _WALL_STRETCH_M = 260.0, 130.0
 _CLEARANCE_M = 5.6  # under gantries and bridges
+_STAIRS_RUN = 1.9  # of a bridge's stairs, against their height
 _ZINC: Colour = (0.58, 0.60, 0.61)
 _GREEN: Colour = (0.36, 0.44, 0.36)
 
@@ -137,14 +138,21 @@ def _overhead(scene: Scene, lanes: Sequence[Lane]) -> None:
         _footbridge(scene, lane, float(lane.arc[-1]) * 0.5)
 
 
-def _across(scene: Scene, lane: Lane, arc: float) -> tuple[Point, Point, float] | None:
-    """Feet on the right of a lane and beyond everything driven on to its left, and the heading of the traffic."""
+def _across(scene: Scene, lane: Lane, arc: float, beyond_m: float = 0.0) -> tuple[Point, Point, float] | None:
+    """Feet on the right of a lane and across the lanes to its left, and the heading of the traffic.
+
+    ``beyond_m`` metres behind either foot are clear of lanes, too.
+    """
     centre, forward, right = lane.at(arc)
-    first = lane.kerb_at(arc) + 1.6
-    for reach in np.arange(4.0, 60.0, 0.5).tolist():
+    first, heading = lane.kerb_at(arc) + 1.6, math.atan2(forward[1], forward[0])
+    for reach in np.arange(4.0, 80.0, 0.5).tolist():
         feet = [(float(p[0]), float(p[1])) for p in (centre + right * first, centre - right * reach)]
-        if all(scene.free(box_polygon(*foot, 0.0, 0.5, 0.5)) for foot in feet):
-            return feet[0], feet[1], math.atan2(forward[1], forward[0])
+        behind = [centre + right * (first + beyond_m / 2), centre - right * (reach + beyond_m / 2)]
+        if all(scene.free(box_polygon(*foot, 0.0, 0.5, 0.5)) for foot in feet) and all(
+            scene.clear_of_lanes(box_polygon(float(p[0]), float(p[1]), heading, 2.0, beyond_m / 2 + 0.5))
+            for p in behind
+        ):
+            return feet[0], feet[1], heading
     return None
 
 
@@ -176,7 +184,7 @@ def _gantry(scene: Scene, lane: Lane, arc: float, face: str) -> None:
 
 
 def _footbridge(scene: Scene, lane: Lane, arc: float) -> None:
-    found = _across(scene, lane, arc)
+    found = _across(scene, lane, arc, 6.0 + _STAIRS_RUN * (KERB_M + _CLEARANCE_M) + 1.0)
     if found is None:
         return
     right, left, heading = found
@@ -203,7 +211,7 @@ def _footbridge(scene: Scene, lane: Lane, arc: float) -> None:
 def _stairs(scene: Scene, foot: Point, away: Point, height: float) -> None:
     """A ramp from the end of the deck down to the ground."""
     mesh, tag = scene.solid, CarlaClass.BRIDGE
-    start, run = 6.0, height * 1.9
+    start, run = 6.0, height * _STAIRS_RUN
     across = (-away[1] * 1.5, away[0] * 1.5)
     near = foot[0] + away[0] * start, foot[1] + away[1] * start
     far = near[0] + away[0] * run, near[1] + away[1] * run

@@ -54,7 +54,7 @@ _STYLES = {
         ),
         lots={
             "terrace": 1.5, "shops": 0.9, "flats": 0.8, "office": 0.35, "house": 0.8,
-            "park": 0.2, "plaza": 0.16, "yard": 0.2,
+            "park": 0.2, "plaza": 0.2, "yard": 0.2,
         },
         walls={"brick": 1.2, "brick2": 1.0, "plaster": 0.7, "plaster2": 0.4, "stone": 0.4, "concrete": 0.3},
         barriers={"brick_wall": 1.0, "hedge": 1.1, "railings": 0.8, "planks": 0.6},
@@ -73,7 +73,7 @@ _STYLES = {
         ),
         lots={
             "terrace": 1.2, "shops": 0.7, "flats": 1.2, "office": 0.2, "house": 0.9,
-            "park": 0.3, "plaza": 0.2, "yard": 0.24,
+            "park": 0.3, "plaza": 0.4, "yard": 0.24,
         },
         walls={"brick": 0.5, "brick2": 0.35, "plaster": 1.1, "plaster2": 1.1, "stone": 0.5, "concrete": 0.7},
         barriers={"brick_wall": 0.3, "plaster_wall": 1.0, "hedge": 1.2, "railings": 0.6, "planks": 0.8},
