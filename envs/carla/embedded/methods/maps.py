@@ -7,6 +7,7 @@ from sim2real_bench.envs.carla.embedded import raycast, wire
 from sim2real_bench.envs.carla.embedded.environment import ANY_TAG, EnvironmentObject, environment_objects
 from sim2real_bench.envs.carla.embedded.geometry import Vector
 from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply, integer, text
+from sim2real_bench.envs.carla.embedded.navigation import NavigationFiles
 from sim2real_bench.envs.carla.embedded.world import World
 
 TEXT_MAP = "OpenDriveMap"
@@ -45,13 +46,18 @@ def map_methods(world: World) -> dict[str, Method]:
     def spawn_points() -> list[Any]:
         return [point.wire() for point in world.scenery.spawn_points]
 
+    def required_files(folder: str) -> list[str]:
+        """Of a map's files there is only the one for pedestrians; a traffic manager makes its own."""
+        return navigation.names(world.scenery) if folder in ("", "Nav") else []
+
+    navigation = NavigationFiles()
     tag = integer("semantic tag", 255)
     return {
         "get_available_maps": Method(world.library.maps),
         "get_map_info": Method(lambda: [world.scenery.map_name, spawn_points()]),
         "get_map_data": Method(lambda: world.scenery.town.xodr),
-        "get_navigation_mesh": Method(lambda: b""),
-        "get_required_files": Method(lambda folder: [], (text("folder"),)),
+        "get_required_files": Method(required_files, (text("folder"),)),
+        "request_file": Method(lambda name: navigation.content(world.scenery, name), (text("file"),)),
         "get_all_level_BBs": Method(level_boxes, (tag,)),
         "get_environment_objects": Method(lambda tag: [thing.wire() for thing in objects(tag)], (tag,)),
         "get_names_of_all_objects": Method(lambda: [thing.name for thing in objects(ANY_TAG)]),

@@ -57,6 +57,11 @@ def stored_layers(palette: Palette) -> npt.NDArray[np.uint8]:
     return _kept("textures", repr(palette).encode(), lambda: np.ascontiguousarray(texture_layers(palette)[:, ::-1]))
 
 
+def stored_bytes(name: str, asked: bytes, make: Callable[[], bytes]) -> bytes:
+    """What ``make`` makes out of a town, from the cache where it is there; ``asked`` tells entries apart."""
+    return _kept(name, asked, lambda: np.frombuffer(make(), np.uint8)).tobytes()
+
+
 def cache_folder() -> Path:
     """Where the entries are."""
     return platformdirs.user_cache_path("sim2real-bench") / "towns"
