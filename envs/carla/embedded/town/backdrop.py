@@ -95,7 +95,8 @@ def add_hills(scene: Scene) -> None:
     x0, y0, x1, y1 = scene.plan.road.bounds
     centre, reach = ((x0 + x1) / 2, (y0 + y1) / 2), math.hypot(x1 - x0, y1 - y0) / 2
     numbers = scene.numbers
-    count = 72
+    # In a wide country the pieces are longer than 60 m, which is what the renderer draws at any distance.
+    count = min(72, int(math.tau * (reach + _HILL_RINGS[0][0] - 60.0) / 70.0)) if reach > 500.0 else 72
     angle = np.arange(count + 1) * math.tau / count
     for distance, height in _HILL_RINGS:
         radius = reach + distance - 60.0

@@ -83,7 +83,7 @@ def _line_kerb(scene: Scene, lane: Lane) -> None:
         if wide and draw < 0.5:
             add_planter(scene, _kerb_place(lane, arc, 1.0)[0], forward)
         elif draw < trees:
-            add_tree(scene, *_kerb_place(lane, arc, 0.75)[0], random.uniform(0.85, 1.15))
+            add_tree(scene, *_kerb_place(lane, arc, 0.75)[0], random.uniform(0.85, 1.15), kerbside=True)
         elif draw < trees + _SIGN_SHARE:
             add_sign(scene, spot, (-forward[0], -forward[1]), random.choice(_FACES))
         elif draw < trees + _SIGN_SHARE + _THING_SHARE:

@@ -19,12 +19,12 @@ _CORE_SIDES = 7
 _CONIFER_SHARE, _COLUMN_SHARE = 0.12, 0.12
 
 
-def add_tree(scene: Scene, x: float, y: float, size: float = 1.0, only_if_free: bool = True) -> bool:
-    """A tree: round, columnar or a conifer; False if something stands there."""
-    if only_if_free and not scene.free(box_polygon(x, y, 0.0, 0.35, 0.35)):
+def add_tree(scene: Scene, x: float, y: float, size: float = 1.0, kerbside: bool = False) -> bool:
+    """A tree: round, columnar or, away from the kerb, a conifer; False if something stands there."""
+    if not scene.free(box_polygon(x, y, 0.0, 0.35, 0.35)):
         return False
     draw = scene.random.random()
-    if draw < _CONIFER_SHARE and size > 0.9:
+    if draw < _CONIFER_SHARE and size > 0.9 and not kerbside:
         _conifer(scene, x, y, size)
     else:
         _leaf_tree(scene, x, y, size, 1.75 if draw > 1.0 - _COLUMN_SHARE else 1.0)

@@ -39,7 +39,7 @@ def add_plaza(scene: Scene, width: float, depth: float, place: Place) -> None:
     for x in np.linspace(0.5, width - 0.5, count).tolist():
         add_bollard(scene, place(x, 0.35), along)
     for x in (0.17, 0.83):
-        add_tree(scene, *place(width * x, depth * 0.72), scene.random.uniform(0.8, 1.1))
+        add_tree(scene, *place(width * x, depth * 0.72), scene.random.uniform(0.8, 1.1), kerbside=True)
         # A bench looks at what lies to the left of its direction: away from the frontage would be the hedge.
         add_bench(scene, place(width * x, depth * 0.3), (-along[0], -along[1]))
     add_hedge(scene, place(0.4, depth - 0.4), place(width - 0.4, depth - 0.4), 1.6)

@@ -148,7 +148,10 @@ def _across(scene: Scene, lane: Lane, arc: float, beyond_m: float = 0.0) -> tupl
     for reach in np.arange(4.0, 80.0, 0.5).tolist():
         feet = [(float(p[0]), float(p[1])) for p in (centre + right * first, centre - right * reach)]
         behind = [centre + right * (first + beyond_m / 2), centre - right * (reach + beyond_m / 2)]
-        if all(scene.free(box_polygon(*foot, 0.0, 0.5, 0.5)) for foot in feet) and all(
+        bases = [box_polygon(*foot, 0.0, 0.5, 0.5) for foot in feet]
+        if any(scene.plan.road.intersects(base) or not scene.free(base) for base in bases):
+            continue
+        if all(
             scene.clear_of_lanes(box_polygon(float(p[0]), float(p[1]), heading, 2.0, beyond_m / 2 + 0.5))
             for p in behind
         ):
