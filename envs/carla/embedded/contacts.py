@@ -1,5 +1,6 @@
 """Who touches whom in a tick: a search over all bodies and obstacles, done on arrays."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,6 +34,15 @@ class Party:
         """The footprint."""
         return self._box or self.actor.box
 
+    def row(self) -> tuple[float, float, float, float, float]:
+        """x, y, yaw (radians), half length and half width."""
+        actor = self.actor
+        if isinstance(actor, Prop):
+            length, width, _ = actor.model.half_size
+            return actor.pose.x, actor.pose.y, math.radians(actor.pose.yaw), length, width
+        body = actor.dynamics
+        return body.x, body.y, body.yaw, body.model.half_length, body.model.half_width
+
     def passes(self) -> bool:
         """It lies on the ground already, so it is not hit again and again."""
         return isinstance(self.actor, Walker) and self.actor.dynamics.lying
@@ -50,10 +60,9 @@ class Crowd:
             travel: metres that a party may move during the tick.
         """
         self.parties = parties
-        boxes = [party.box() for party in parties]
-        columns = np.array([(b.x, b.y, b.cosine, b.sine, b.half_length, b.half_width, b.radius) for b in boxes])
-        columns = columns.reshape(-1, 7).T.copy()
-        self.x, self.y, self.cosine, self.sine, self._length, self._width, radius = columns
+        columns = np.array([party.row() for party in parties]).reshape(-1, 5).T.copy()
+        self.x, self.y, yaw, self._length, self._width = columns
+        self.cosine, self.sine, radius = np.cos(yaw), np.sin(yaw), np.hypot(self._length, self._width)
         self.still = np.array([party.still for party in parties], bool)
         self.first, self.second = self._pairs(radius + travel)
         self._field = field

@@ -21,6 +21,7 @@ _LARGEST_STRIDE = 0.8  # of half a body's length per slice, so that nothing is j
 _MOST_SLICES = 100
 _PASSES = 3
 _REACH_MARGIN = 0.5
+_AT_REST: Vector = (0.0, 0.0, 0.0)
 
 Mover = Vehicle | Walker
 
@@ -82,7 +83,7 @@ def advance(
         Who was hit by what, one entry per pair and side.
     """
     actors: list[Mover] = [*vehicles, *walkers]
-    before = [actor.velocity for actor in actors]
+    before = [_AT_REST if actor.dynamics.at_rest else actor.velocity for actor in actors]
     for walker in walkers:
         if walker.physics and not walker.guided:
             walker.dynamics.advance(walker.control, seconds, relief)
@@ -98,7 +99,8 @@ def advance(
         contacts.resolve()
     traffic.settle(seconds)
     for actor, old in zip(actors, before, strict=True):
-        actor.acceleration = _rate(old, actor.velocity, seconds)
+        resting = actor.actor_id in traffic.asleep
+        actor.acceleration = _AT_REST if resting else _rate(old, actor.velocity, seconds)
     return contacts.impulses.hits()
 
 

@@ -195,12 +195,14 @@ class VehicleDynamics:
     def lift_off(self, relief: Relief) -> bool:
         """The vehicle is above the ground, or floats."""
         if self._ground is None:
-            self._ground, *_ = self._stance(relief)
+            self._ground, *rise = self._stance(relief)
+            if self.gravity and self.z <= self._ground + _AIRBORNE_M and self.vertical <= 0.0:
+                self.stand(self._ground, rise[0], rise[1])
         if not self.gravity or self.z > self._ground + _AIRBORNE_M or self.vertical > 0.0:
             self._ground = None
             self._rise = (0.0, 0.0)
             return True
-        self.z, self.vertical = max(self.z, self._ground), 0.0
+        self.z, self.vertical = self._ground, 0.0
         return False
 
     def settle(self, relief: Relief) -> None:
@@ -232,16 +234,16 @@ class VehicleDynamics:
         gear = self._engaged(control)
         locked = min(self.chassis.rear_grip, brakes.hand / weight) if control.hand_brake else 0.0
         return Drive(
-            wheel_target=control.steer * self.largest_angle(),
-            throttle=control.throttle,
-            pull=self.powertrain.force(speed, gear) / self.mass,
-            resistance=min(control.brake * brakes.pedal, brakes.anti_lock * weight) + ROLLING_RESISTANCE * weight,
-            coasting=ENGINE_BRAKING if gear else 0.0,
-            hand_brake=locked,
-            hand_drag=locked * weight * (1.0 - self.chassis.front_share),
-            slope_x=-GRAVITY * along / tilt,
-            slope_y=-GRAVITY * across / tilt,
-            weight=weight,
+            control.steer * self.largest_angle(),
+            control.throttle,
+            self.powertrain.force(speed, gear) / self.mass,
+            min(control.brake * brakes.pedal, brakes.anti_lock * weight) + ROLLING_RESISTANCE * weight,
+            ENGINE_BRAKING if gear else 0.0,
+            locked,
+            locked * weight * (1.0 - self.chassis.front_share),
+            -GRAVITY * along / tilt,
+            -GRAVITY * across / tilt,
+            weight,
         )
 
     def ackermann_control(self, seconds: float) -> VehicleControl:

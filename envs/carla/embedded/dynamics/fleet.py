@@ -60,9 +60,7 @@ class Fleet:
         """Write the states back and stand on the ground."""
         self.yaw = self.yaw - np.round(self.yaw / math.tau) * math.tau
         self.store()
-        if relief.flat:
-            for member in self.members:
-                member.stand(0.0, 0.0, 0.0)
+        if relief.flat:  # they stood on it before
             return
         half_bases = self._chassis.wheelbase / 2.0
         half_tracks = self._chassis.track_ratio * self._chassis.wheelbase

@@ -19,9 +19,11 @@ class Powertrain:
     Attributes:
         control: the physics in force.
         gear: the forward gear the box is in, from 1.
+        strongest: the force at the wheels that the control unit allows, N.
     """
 
-    __slots__ = ("_launch_share", "_pause_s", "_radius", "_rpm_per_speed", "_strongest", "control", "gear")
+    __slots__ = ("_down", "_flat", "_launch_share", "_pause_s", "_radius", "_rpm_per_speed", "_up", "control", "gear",
+                 "strongest")  # fmt: skip
 
     def __init__(self, control: PhysicsControl, launch_share: float) -> None:
         self._launch_share = launch_share
@@ -32,16 +34,28 @@ class Powertrain:
     def use(self, control: PhysicsControl) -> None:
         """Take over changed physics."""
         self.control = control
-        self.gear = min(self.gear, len(control.forward_gears))
-        driven = control.wheels
-        self._radius = sum(wheel.radius for wheel in driven) / len(driven) / 100.0
+        gears = control.forward_gears
+        self.gear = min(self.gear, len(gears))
+        self._radius = sum(wheel.radius for wheel in control.wheels) / len(control.wheels) / 100.0
         self._rpm_per_speed = control.final_ratio / self._radius * 60.0 / math.tau
-        self._strongest = max(torque for _, torque in control.torque_curve) * control.first_gear / self._radius
+        strongest = max(torque for _, torque in control.torque_curve) * control.first_gear / self._radius
+        self.strongest = self._launch_share * strongest
+        # Per gear: where the box shifts up and down, and up to where the engine gives all that it is allowed (m/s).
+        speeds = [control.max_rpm / (gear.ratio * self._rpm_per_speed) for gear in gears]
+        self._up = [gear.up_ratio * speed for gear, speed in zip(gears, speeds, strict=True)]
+        self._down = [gear.down_ratio * speed for gear, speed in zip(gears, speeds, strict=True)]
+        self._up[-1], self._down[0] = math.inf, -1.0
+        self._flat = [self._flat_speed(number) for number in range(1, len(gears) + 1)]
 
-    @property
-    def strongest(self) -> float:
-        """The force at the wheels that the control unit allows, N."""
-        return self._launch_share * self._strongest
+    def _flat_speed(self, gear: int) -> float:
+        """The speed up to which a gear puts the strongest force on the wheels, m/s; -1 = never."""
+        reached = -1.0
+        for rpm, _ in self.control.torque_curve:
+            speed = min(rpm, self.control.max_rpm) / (self.control.forward_gears[gear - 1].ratio * self._rpm_per_speed)
+            if self._engine_force(speed, gear) < self.strongest:
+                break
+            reached = speed
+        return reached
 
     def engine_rpm(self, speed: float, gear: int) -> float:
         """Turns of the engine per minute at a speed in m/s in a forward gear."""
@@ -50,21 +64,17 @@ class Powertrain:
 
     def shift(self, speed: float, seconds: float) -> None:
         """Let the automatic box change by one gear where the engine turns too fast or too slowly."""
-        self._pause_s = max(0.0, self._pause_s - seconds)
-        control, gear = self.control, self.gear
-        if self._pause_s > 0.0 or not control.use_gear_autobox:
+        if self._pause_s > 0.0:
+            self._pause_s = max(0.0, self._pause_s - seconds)
             return
-        share = self.engine_rpm(speed, gear) / control.max_rpm
-        entry = control.forward_gears[gear - 1]
-        if share > entry.up_ratio and gear < len(control.forward_gears):
-            self.gear = gear + 1
-        elif share < entry.down_ratio and gear > 1:
-            self.gear = gear - 1
-        if self.gear != gear:
-            self._pause_s = control.gear_switch_time
+        number, speed = self.gear - 1, abs(speed)
+        change = (speed > self._up[number]) - (speed < self._down[number])
+        if change and self.control.use_gear_autobox:
+            self.gear += change
+            self._pause_s = self.control.gear_switch_time
 
     def force(self, speed: float, gear: int) -> float:
-        """Newtons at the wheels at full throttle; ``gear`` -1 is reverse, 0 neutral.
+        """Newtons at the wheels at full throttle.
 
         Args:
             speed: forwards, m/s.
@@ -75,12 +85,18 @@ class Powertrain:
         if gear < 0:
             fade = (REVERSE_SPEED + speed) / _REVERSE_FADE
             return -self.strongest * max(0.0, min(1.0, fade))
-        gear = min(gear, len(self.control.forward_gears))
+        gear = min(gear, len(self._flat))
+        if 0.0 <= speed <= self._flat[gear - 1]:
+            return self.strongest
+        return min(self.strongest, self._engine_force(speed, gear))
+
+    def _engine_force(self, speed: float, gear: int) -> float:
+        """What the engine can give, whatever the control unit allows."""
         rpm = self.engine_rpm(speed, gear)
-        if rpm > self.control.max_rpm:
+        if rpm > self.control.max_rpm * (1.0 + 1e-9):
             return 0.0
         ratio = self.control.forward_gears[gear - 1].ratio * self.control.final_ratio
-        return min(self.strongest, interpolate(self.control.torque_curve, rpm) * ratio / self._radius)
+        return interpolate(self.control.torque_curve, rpm) * ratio / self._radius
 
     def shown_gear(self, speed: float, idle: bool) -> int:
         """What the driver reads: 0 while an automatic stands and is not asked to move."""
