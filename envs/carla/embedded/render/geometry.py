@@ -27,6 +27,8 @@ class StaticMesh:
     """Index ranges of one material, by cell."""
 
     def __init__(self, context: Any, vertices: Any, mesh: Mesh, triangles: npt.NDArray[np.uint32]) -> None:
+        if not len(triangles):  # a map without houses, say: buffers cannot be empty, so one point stands for nothing
+            triangles = np.zeros((1, 3), np.uint32)
         corners = mesh.vertices[triangles][:, :, :3]
         cell = np.floor(corners.mean(1)[:, :2] / _CELL_M).astype(np.int64)
         cell[np.ptp(corners[:, :, :2], axis=1).max(1) > _LARGE_M] = (
@@ -73,6 +75,8 @@ def static_meshes(context: Any, meshes: TownMeshes) -> dict[str, StaticMesh]:
 
 
 def _own_buffer(context: Any, mesh: Mesh) -> StaticMesh:
+    if not len(mesh.vertices):
+        mesh = Mesh(np.zeros((1, 14), np.float32), mesh.triangles)
     return StaticMesh(context, context.buffer(mesh.vertices.tobytes()), mesh, mesh.triangles)
 
 

@@ -20,6 +20,7 @@ _OVERLAP_M = 0.6  # strips of neighbouring lanes overlap a little, so that their
 _LONGEST_GAP_M = 6.0
 _TURN_RAD = math.radians(1.2)
 _SIDE_CHANGE_M = 0.03
+_MOST_SIDE_LANES = 8
 
 
 class Line(IntEnum):
@@ -200,7 +201,9 @@ def _sides(waypoints: Sequence[Any]) -> Float:
     result = np.zeros((len(waypoints), 3))
     for row, waypoint in zip(result, waypoints, strict=True):
         side = waypoint.get_right_lane()
-        while side is not None and side.lane_type not in bare:
+        for _ in range(_MOST_SIDE_LANES):
+            if side is None or side.lane_type in bare:
+                break
             row[0 if side.lane_type == carla.LaneType.Parking else 1] += side.lane_width
             side = side.get_right_lane()
         if side is not None and side.lane_type == carla.LaneType.Sidewalk:

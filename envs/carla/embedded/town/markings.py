@@ -136,8 +136,8 @@ def _bay_marks(painter: Painter, lane: Lane) -> None:
         painter.bar(centre + right * (lane.width / 2 + width / 2), right, width / 2 - 0.05, 0.05, _WHITE)
 
 
-def _crosswalks(town_map: Any) -> list[Float]:
-    """(4, 2) corners of each crossing."""
+def crosswalks(town_map: Any) -> list[Float]:
+    """(4, 2) corners of each crossing of a ``carla.Map``, right-handed."""
     corners = np.array([(corner.x, -corner.y) for corner in town_map.get_crosswalks()])
     return [corners[i : i + 4] for i in range(0, len(corners) - 4, 5)]
 
@@ -160,7 +160,7 @@ def _stop_line(painter: Painter, lane: Lane) -> None:
 def _repairs(scene: Scene, painter: Painter) -> None:
     random, road = scene.random, scene.plan.road
     x0, y0, x1, y1 = road.bounds
-    wanted, placed = int(road.area / 95), 0
+    wanted, placed = int(road.area / (95 if scene.plan.urban else 900)), 0
     shapely.prepare(road)
     while placed < wanted:
         x, y = random.uniform(x0, x1), random.uniform(y0, y1)
@@ -182,7 +182,7 @@ def _repairs(scene: Scene, painter: Painter) -> None:
 def build_markings(scene: Scene, lanes: Sequence[Lane], town_map: Any) -> None:
     """Paint the whole map."""
     painter = Painter(scene)
-    crossings = _crosswalks(town_map)
+    crossings = crosswalks(town_map)
     areas = shapely.union_all([shapely.Polygon(corners) for corners in crossings])
     for lane in lanes:
         _lane_lines(painter, lane, scene.style.marking)

@@ -26,6 +26,7 @@ _STOP_BEFORE_CROSSING_M, _STOP_BEFORE_JUNCTION_M = 4.9, 1.2
 _CROSSING_NEAR_M = 4.0
 _OPPOSITE_DEG = 40.0
 _LONGEST_APPROACH_M = 80.0
+_MOST_LANES = 12
 
 Pose = tuple[float, float, float, float]
 
@@ -121,22 +122,35 @@ def _approaches(town_map: Any, landmarks: Sequence[Any]) -> list[_Approach]:
 
 
 def _ruled(town_map: Any, landmark: Any) -> Iterator[Any]:
+    """Where the lanes that a signal rules pass it.
+
+    Map makers disagree on what a signal's orientation means. What its validity leaves open is decided by the side of
+    the road on which it stands.
+    """
     import carla
 
-    lanes: list[int] = []
+    lanes: set[int] = set()
     for first, last in landmark.get_lane_validities():
-        lanes.extend(range(min(first, last), max(first, last) + 1))
-    for lane_id in lanes:
-        against = (
-            landmark.orientation == carla.LandmarkOrientation.Negative
-            if lane_id < 0
-            else landmark.orientation == carla.LandmarkOrientation.Positive
-        )
-        if lane_id == 0 or against:
-            continue
+        lanes.update(range(min(first, last), max(first, last) + 1))
+    lanes.discard(0)
+    if not lanes or min(lanes) < 0 < max(lanes):
+        side = _side(town_map, landmark)
+        lanes = {lane for lane in lanes or range(-_MOST_LANES, _MOST_LANES + 1) if lane * side > 0}
+    for lane_id in sorted(lanes):
         waypoint = town_map.get_waypoint_xodr(landmark.road_id, lane_id, landmark.s)
         if waypoint is not None and waypoint.lane_type == carla.LaneType.Driving:
             yield waypoint
+
+
+def _side(town_map: Any, landmark: Any) -> int:
+    """1 if a signal stands to the left of its road's reference line, -1 to the right."""
+    for lane_id in (-1, 1):
+        beside = town_map.get_waypoint_xodr(landmark.road_id, lane_id, landmark.s)
+        if beside is not None:
+            at, right = beside.transform.location, beside.transform.get_right_vector()
+            there = landmark.transform.location
+            return lane_id if (there.x - at.x) * right.x + (there.y - at.y) * right.y > 0.0 else -lane_id
+    return -1
 
 
 def _follow(waypoint: Any, ahead: bool) -> _Approach:
