@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES
 from sim2real_bench.envs.carla.embedded.town.backdrop import build_backdrop
@@ -17,10 +19,11 @@ from sim2real_bench.envs.carla.embedded.town.furniture import build_furniture
 from sim2real_bench.envs.carla.embedded.town.ground import build_ground
 from sim2real_bench.envs.carla.embedded.town.lanes import Lane, read_lanes, surface_points
 from sim2real_bench.envs.carla.embedded.town.maps import MAPS
-from sim2real_bench.envs.carla.embedded.town.markings import build_markings
+from sim2real_bench.envs.carla.embedded.town.markings import build_markings, crosswalks
 from sim2real_bench.envs.carla.embedded.town.model import ParkedCar, Town, TownMeshes
 from sim2real_bench.envs.carla.embedded.town.parking import park_cars
 from sim2real_bench.envs.carla.embedded.town.relief import Relief, relief_through
+from sim2real_bench.envs.carla.embedded.town.roadside import build_roadside
 from sim2real_bench.envs.carla.embedded.town.scene import Scene
 from sim2real_bench.envs.carla.embedded.town.signals import read_signals
 from sim2real_bench.envs.carla.embedded.town.spawning import spawn_points
@@ -29,6 +32,7 @@ from sim2real_bench.envs.carla.embedded.town.surfaces import ground_plan
 from sim2real_bench.errors import ConfigurationError, UnknownNameError
 
 _BOUNDS_MARGIN_M = 40.0
+_LEFT_HAND = re.compile(r"<road\s[^>]*rule\s*=\s*[\"']LHT")
 _LARGEST_EXTENT_M = 4000.0
 _LONGEST_LANES_M = 60_000.0
 
@@ -45,7 +49,8 @@ def build_from_text(name: str, xodr: str) -> Town:
     town_map = _parsed(name, xodr)
     lanes = read_lanes(town_map)
     _refuse_unfit(name, lanes)
-    plan, relief = ground_plan(lanes), relief_through(*surface_points(lanes))
+    crossings = shapely.union_all([shapely.Polygon(corners) for corners in crosswalks(town_map)])
+    plan, relief = ground_plan(lanes, crossings), relief_through(*surface_points(lanes))
     scene = Scene(plan, style_of(name), relief, read_signals(town_map, relief))
     build_ground(scene)
     build_markings(scene, lanes, town_map)
@@ -56,6 +61,8 @@ def build_from_text(name: str, xodr: str) -> Town:
             close_frontage(scene, ring, plan.land)
         build_furniture(scene, kerbside, town_map)
         build_backdrop(scene)
+    else:
+        build_roadside(scene, lanes)
     x0, y0, x1, y1 = plan.road.bounds
     margin = _BOUNDS_MARGIN_M
     solid, cutout, decals = scene.meshes()
@@ -71,9 +78,11 @@ def _parsed(name: str, xodr: str) -> Any:
     """The ``carla.Map`` of an OpenDRIVE text."""
     import carla
 
+    if _LEFT_HAND.search(xodr):
+        raise ConfigurationError(f"map {name!r} has left-hand traffic (rule LHT); this server drives on the right only")
     try:
         return carla.Map(name, xodr)
-    except RuntimeError as error:
+    except (RuntimeError, LookupError, ValueError, ArithmeticError) as error:
         raise ConfigurationError(f"map {name!r} cannot be read as OpenDRIVE: {error}") from error
 
 

@@ -228,6 +228,8 @@ def _line(marking: Any) -> Line:
     import carla
 
     kinds = carla.LaneMarkingType
+    if marking is None:  # the map says nothing of this border
+        return Line.NONE
     if marking.type in (kinds.Broken, kinds.BottsDots, kinds.BrokenBroken):
         return Line.BROKEN
     if marking.type in (kinds.SolidSolid, kinds.SolidBroken, kinds.BrokenSolid):
