@@ -22,7 +22,7 @@ from sim2real_bench.envs.carla.embedded.street_lights import StreetLights
 from sim2real_bench.envs.carla.embedded.town.relief import Relief
 from sim2real_bench.envs.carla.embedded.traffic import Traffic
 from sim2real_bench.envs.carla.embedded.traffic_signals import TrafficSignal, make_signals
-from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl
+from sim2real_bench.envs.carla.embedded.vehicles import GRAVITY, VehicleControl
 from sim2real_bench.envs.carla.weather import Weather
 from sim2real_bench.errors import Sim2RealError
 
@@ -46,6 +46,7 @@ class World:
         self.episode = 0
         self.settings = wire.EpisodeSettings()
         self.weather = Weather()
+        self.imu_gravity = GRAVITY
         self.free_running = asyncio.Event()
         self._started = time.monotonic()
         self._last_actor = 0
@@ -322,7 +323,7 @@ class World:
             self.prepare_renderer()
         scene = Scene(
             stamp, self.scenery, vehicles, hits, walkers, props,
-            [int(signal.state) for signal in self._signals], delta,
+            [int(signal.state) for signal in self._signals], delta, self.imu_gravity,
         )  # fmt: skip
         for stream, message in capture(listened, scene, rendering):
             self.hub.publish(stream, message)

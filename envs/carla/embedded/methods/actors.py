@@ -15,6 +15,10 @@ def _ids(value: object) -> list[int]:
     return wire.sequence(value, "actor ids", wire.actor_id)
 
 
+def _gravity(value: object) -> float:
+    return wire.number(value, "gravity", -1000.0, 1000.0)
+
+
 def actor_methods(world: World) -> dict[str, Method]:
     """Spawning, finding, placing and destroying."""
 
@@ -38,6 +42,9 @@ def actor_methods(world: World) -> dict[str, Method]:
         world.hub.expect(stream)
         return [world.hub.token(stream)]
 
+    def set_gravity(gravity: float) -> None:
+        world.imu_gravity = gravity
+
     def known(ids: list[int]) -> list[Any]:
         return [describe(world.actors[actor]) for actor in ids if actor in world.actors]
 
@@ -57,4 +64,8 @@ def actor_methods(world: World) -> dict[str, Method]:
         "set_actor_location": Method(world.place_at, (actor, wire.location), Reply.VOID),
         "get_actor_bounding_box": Method(lambda actor: world.find(actor).bounding_box(), (actor,)),
         "get_sensor_token": Method(token, (integer("stream id"),)),
+        "get_imui_gravity": Method(lambda: world.imu_gravity),
+        "set_imui_gravity": Method(set_gravity, (_gravity,), Reply.VOID),
+        "are_gbuffers_enabled": Method(lambda sensor: False, (actor,)),
+        "is_sensor_enabled_for_ros": Method(lambda stream: False, (integer("stream id"),)),
     }  # fmt: skip

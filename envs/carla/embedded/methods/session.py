@@ -46,6 +46,4 @@ def session_methods(world: World, methods: Mapping[str, Method]) -> dict[str, Me
         "set_weather_parameters": Method(world.set_weather, (wire.weather,), Reply.VOID),
         "tick_cue": Method(world.tick, ticks=True),
         "apply_batch": Method(batch, (_commands, flag("tick")), Reply.BARE, ticks=True),
-        "freeze_all_traffic_lights": Method(lambda frozen: None, (flag("frozen"),), Reply.VOID),
-        "reset_all_traffic_lights": Method(lambda: None, (), Reply.VOID),
     }

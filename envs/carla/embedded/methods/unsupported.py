@@ -5,34 +5,85 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim2real_bench.envs.carla.embedded.methods.method import Method, Reply
-from sim2real_bench.envs.carla.embedded.world import RefusedError
+from sim2real_bench.envs.carla.embedded.refusal import RefusedError
+
+_NO_BONES = "its bodies have no skeletons"
+_NO_PARTS = "its bodies have no named parts"
+_NO_RECORDER = "it has no recorder"
+_NO_TEXTURES = "its textures belong to the renderer"
+_NO_DOORS = "its doors do not open"
+_NO_WHEELS = "its wheels are not posed one by one"
+_NO_OTHER_PHYSICS = "it has one vehicle model"
+_NO_LAYERS = "its towns are one piece"
+_NO_GBUFFERS = "its renderer has no such buffers"
+_NO_ROS = "it has no ROS interface"
+_NO_CONSOLE = "it has no console"
+_NO_V2X = "it has no radio"
 
 # The wrapping of the error follows the wanted result: a value, or nothing.
-UNSUPPORTED_VALUES = (
-    "apply_color_texture_to_objects", "get_actor_bone_names", "get_actor_bone_relative_transforms",
-    "get_actor_bone_world_transforms", "get_actor_component_names", "get_actor_component_relative_transform",
-    "get_actor_component_world_transform", "get_actor_socket_names", "get_actor_socket_relative_transforms",
-    "get_actor_socket_world_transforms", "get_bones_transform", "get_gbuffer_token",
-    "get_telemetry_data", "get_wheel_pitch_angle", "get_cached_files", "replay_file",
-    "request_file", "show_recorder_actors_blocked", "show_recorder_collisions", "show_recorder_file_info",
-    "start_recorder",
-)  # fmt: skip
-UNSUPPORTED_VOIDS = (
-    "apply_control_to_walker", "close_vehicle_door", "console_command", "copy_opendrive_to_file", "draw_debug_shape",
-    "enable_carsim", "enable_chrono_physics", "enable_environment_objects", "enable_sensor_for_ros",
-    "disable_sensor_for_ros", "load_map_layer", "open_vehicle_door",
-    "restore_physx_physics", "set_actor_dead", "set_bones_transform",
-    "set_pedestrians_cross_factor", "set_pedestrians_seed", "set_replayer_ignore_hero",
-    "set_replayer_ignore_spectator", "set_replayer_time_factor",
-    "set_wheel_pitch_angle",
-    "set_wheel_steer_direction", "show_vehicle_debug_telemetry", "stop_recorder", "stop_replayer", "unload_map_layer",
-    "update_day_night_cycle", "update_lights_state", "use_carsim_road",
-)  # fmt: skip
+UNSUPPORTED_VALUES: dict[str, str] = {
+    "get_actor_bone_names": _NO_BONES,
+    "get_actor_bone_relative_transforms": _NO_BONES,
+    "get_actor_bone_world_transforms": _NO_BONES,
+    "get_vehicle_bone_world_transforms": _NO_BONES,
+    "get_bones_transform": _NO_BONES,
+    "get_actor_component_names": _NO_PARTS,
+    "get_actor_component_relative_transform": _NO_PARTS,
+    "get_actor_component_world_transform": _NO_PARTS,
+    "get_actor_socket_names": _NO_PARTS,
+    "get_actor_socket_relative_transforms": _NO_PARTS,
+    "get_actor_socket_world_transforms": _NO_PARTS,
+    "get_gbuffer_token": _NO_GBUFFERS,
+    "get_telemetry_data": "it keeps no forces of single wheels",
+    "get_wheel_pitch_angle": _NO_WHEELS,
+    "start_recorder": _NO_RECORDER,
+    "show_recorder_file_info": _NO_RECORDER,
+    "show_recorder_collisions": _NO_RECORDER,
+    "show_recorder_actors_blocked": _NO_RECORDER,
+    "replay_file": _NO_RECORDER,
+}
+UNSUPPORTED_VOIDS: dict[str, str] = {
+    "apply_color_texture_to_objects": _NO_TEXTURES,
+    "apply_float_color_texture_to_objects": _NO_TEXTURES,
+    "blend_pose": _NO_BONES,
+    "get_pose_from_animation": _NO_BONES,
+    "set_bones_transform": _NO_BONES,
+    "open_vehicle_door": _NO_DOORS,
+    "close_vehicle_door": _NO_DOORS,
+    "console_command": _NO_CONSOLE,
+    "enable_carsim": _NO_OTHER_PHYSICS,
+    "use_carsim_road": _NO_OTHER_PHYSICS,
+    "enable_chrono_physics": _NO_OTHER_PHYSICS,
+    "restore_physx_physics": _NO_OTHER_PHYSICS,
+    "enable_environment_objects": _NO_LAYERS,
+    "load_map_layer": _NO_LAYERS,
+    "unload_map_layer": _NO_LAYERS,
+    "enable_gbuffers": _NO_GBUFFERS,
+    "enable_sensor_for_ros": _NO_ROS,
+    "disable_sensor_for_ros": _NO_ROS,
+    "send": _NO_V2X,
+    "set_annotations_traverse_translucency": "nothing in it is translucent to its labels",
+    "set_ignored_vehicles": "its sensors leave out only what they are mounted on",
+    "set_replayer_ignore_hero": _NO_RECORDER,
+    "set_replayer_ignore_spectator": _NO_RECORDER,
+    "set_replayer_time_factor": _NO_RECORDER,
+    "stop_recorder": _NO_RECORDER,
+    "stop_replayer": _NO_RECORDER,
+    "set_wheel_pitch_angle": _NO_WHEELS,
+    "set_wheel_steer_direction": _NO_WHEELS,
+    "show_vehicle_debug_telemetry": "it has no window to show it in",
+}
 
 
 @dataclass(frozen=True)
-class _Unsupported(Method):
-    """A method that answers with an error that names it, whatever its arguments."""
+class Unsupported(Method):
+    """A method that answers with an error that names it, whatever its arguments.
+
+    Attributes:
+        reason: why it is missing.
+    """
+
+    reason: str = ""
 
     def invoke(self, arguments: list[Any]) -> Any:
         """Refuse."""
@@ -42,11 +93,15 @@ class _Unsupported(Method):
 def unsupported_methods() -> dict[str, Method]:
     """What is refused."""
 
-    def refusal(name: str) -> Callable[[], None]:
+    def refusal(name: str, reason: str) -> Callable[[], None]:
         def refuse() -> None:
-            raise RefusedError(f"{name} is not supported by the embedded server; use a full CARLA server for it")
+            raise RefusedError(
+                f"{name} is not supported by the embedded server: {reason}; use a full CARLA server for it"
+            )
 
         return refuse
 
-    values: dict[str, Method] = {name: _Unsupported(refusal(name)) for name in UNSUPPORTED_VALUES}
-    return values | {name: _Unsupported(refusal(name), reply=Reply.VOID) for name in UNSUPPORTED_VOIDS}
+    methods: dict[str, Method] = {}
+    for names, reply in ((UNSUPPORTED_VALUES, Reply.VALUE), (UNSUPPORTED_VOIDS, Reply.VOID)):
+        methods |= {name: Unsupported(refusal(name, why), reply=reply, reason=why) for name, why in names.items()}
+    return methods

@@ -58,7 +58,7 @@ class Imu:
             )
             swing = cross((x, y, z), motion.arm)
         self._turning, self._frame = motion.turning, scene.stamp.frame
-        felt, turning, compass = inertial(sensor, motion, swing)
+        felt, turning, compass = inertial(sensor, motion, swing, scene.gravity)
         if any((*self._accel_stddev, *self._gyro_stddev)):
             random = generator(sensor, scene.stamp.frame)
             felt = [value + error for value, error in zip(felt, random.normal(0.0, self._accel_stddev), strict=True)]
@@ -70,7 +70,9 @@ class Imu:
         yield sensor.stream, event(SensorType.IMU, scene.stamp, sensor.transform, value)
 
 
-def inertial(sensor: Sensor, motion: CarrierMotion, swing: Vector = ZERO) -> tuple[list[float], list[float], float]:
+def inertial(
+    sensor: Sensor, motion: CarrierMotion, swing: Vector = ZERO, gravity: float = GRAVITY
+) -> tuple[list[float], list[float], float]:
     """(accelerometer m/s², gyroscope rad/s, compass) in the sensor's axes; compass 0 = north (-y), east = pi / 2.
 
     At rest the accelerometer shows the ground's push against gravity: +9.81 along the axis that points up.
@@ -79,11 +81,12 @@ def inertial(sensor: Sensor, motion: CarrierMotion, swing: Vector = ZERO) -> tup
         sensor: whose axes and direction count.
         motion: of its carrier.
         swing: acceleration of the mounting from a change of the turning, m/s² in world axes.
+        gravity: m/s².
     """
     inward = cross(motion.turning, cross(motion.turning, motion.arm))
     pose = sensor.transform
     to_sensor = transpose(rotation_matrix(pose.pitch, pose.yaw, pose.roll))
-    felt = plus(motion.acceleration, inward, swing, (0.0, 0.0, GRAVITY))
+    felt = plus(motion.acceleration, inward, swing, (0.0, 0.0, gravity))
     compass = math.radians(pose.yaw + 90.0) % math.tau
     return list(rotate(to_sensor, felt)), list(rotate(to_sensor, motion.turning)), compass
 

@@ -11,6 +11,7 @@ from sim2real_bench.envs.carla.embedded.messages import Stamp
 from sim2real_bench.envs.carla.embedded.physics import Hit
 from sim2real_bench.envs.carla.embedded.scenery import Scenery
 from sim2real_bench.envs.carla.embedded.sensors.solids import Solids
+from sim2real_bench.envs.carla.embedded.vehicles import GRAVITY
 
 Delivery = tuple[int, bytes]
 """A stream id and the message for it."""
@@ -29,6 +30,7 @@ class Scene:
         props: things put up by clients.
         signals: state of each of the town's signals (see ``Renderer.render``).
         seconds: duration of the tick.
+        gravity: that inertial sensors feel, m/s².
     """
 
     stamp: Stamp
@@ -39,6 +41,7 @@ class Scene:
     props: Sequence[Prop] = ()
     signals: Sequence[int] = ()
     seconds: float = 0.05
+    gravity: float = GRAVITY
 
     @cached_property
     def solids(self) -> Solids:
