@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim2real_bench.envs.carla.embedded.actors import Prop, Vehicle, Walker
 from sim2real_bench.envs.carla.embedded.traffic import pedals
+from sim2real_bench.envs.carla.embedded.traffic.fleet import Fleet
 from sim2real_bench.envs.carla.embedded.traffic.foreign import ForeignTraffic
 from sim2real_bench.envs.carla.embedded.traffic.junctions import Conflicts
 from sim2real_bench.envs.carla.embedded.traffic.lane_graph import LaneGraph
@@ -25,58 +26,28 @@ from sim2real_bench.envs.carla.embedded.traffic.obstacles import (
 )
 from sim2real_bench.envs.carla.embedded.traffic.right_of_way import Approach, LightStates, RightOfWay
 from sim2real_bench.envs.carla.embedded.traffic.road_users import gather
-from sim2real_bench.envs.carla.embedded.traffic.routes import POINTS, Body, Route
+from sim2real_bench.envs.carla.embedded.traffic.routes import Body, Route
 from sim2real_bench.envs.carla.embedded.traffic.stop_lines import RoadSignal, stop_lines
-from sim2real_bench.envs.carla.embedded.vehicles import STEERING_CURVE, VehicleControl
 
-_SEARCH_BACK, _SEARCH_AHEAD = 3, 9  # points around the last position
+_THINK_S = 0.1  # a driver decides ten times a second at the most, and steers at every tick
 _LOST_M = 4.0
-_PREVIEW_S = 0.1
 _PACE = (0.82, 1.0)
-_LEARNING_RATE = 0.5  # per second
-_MOST_CORRECTION = 1.5  # m/s²
-_RESISTANCE = 0.3  # m/s² that rolling and air take at town speeds
 _STANDING_MPS = 0.25
-_HOLD_BRAKE = 0.5
 _SQUEEZE_AFTER_S, _SQUEEZE_FOR_S, _PRESS_AFTER_S = 4.0, 5.0, 15.0
 _SQUEEZE_MARGIN_M, _SQUEEZE_MPS = 0.02, 2.0
 _PRESS_SWING = 0.3
-_CURVE_KMH, _CURVE_SHARE = np.array(STEERING_CURVE).T
+_POLITE = 4.0  # times as patient is the one of two that stand in each other's way who lets the other go first
+_FREE_M = 1e9
 
 
 @dataclass(eq=False)
 class Driver:
-    """One vehicle the server drives, its route and how the rules see it."""
+    """One vehicle the server drives, its route, how the rules see it, and what draws its way."""
 
     vehicle: Vehicle
     route: Route
     approach: Approach
     turns: random.Random
-
-
-@dataclass(eq=False)
-class _Fleet:
-    """What is known of all drivers, as arrays with one row each; see ``Route`` and ``VehicleModel``."""
-
-    points: Float
-    yaw: Float
-    bend: Float
-    swing: Float
-    speed: Float
-    half_length: Float
-    half_width: Float
-    wheelbase: Float
-    rear_axle: Float
-    track: Float
-    largest_angle: Float
-    peak_acceleration: Float
-    power_to_mass: Float
-    position: Float
-    correction: Float
-    standing: Float
-    squeezing: Float
-    last_wish: Float
-    last_speed: Float
 
 
 class Autopilot:
@@ -87,6 +58,9 @@ class Autopilot:
         conflicts: its junctions.
         signals: the town's signals, in order.
         seed: of routes and tempers.
+
+    Attributes:
+        drivers: by actor id.
     """
 
     def __init__(self, graph: LaneGraph, conflicts: Conflicts, signals: Sequence[RoadSignal], seed: int) -> None:
@@ -96,8 +70,9 @@ class Autopilot:
         self._foreign = ForeignTraffic(graph, conflicts, self._lines)
         self._seed = seed
         self._hired = 0
+        self._fleet = Fleet([], [])
+        self._unthought = _THINK_S
         self.drivers: dict[int, Driver] = {}
-        self._fleet: _Fleet | None = None
 
     def set_seed(self, seed: int) -> None:
         """Drivers that start from now on draw from ``seed``."""
@@ -112,23 +87,38 @@ class Autopilot:
         now: float,
         delta: float,
     ) -> None:
-        """Set the controls of the vehicles driven here for the next ``delta`` seconds."""
+        """Set the controls of the vehicles driven here for the next ``delta`` seconds.
+
+        Args:
+            vehicles: all, in a fixed order.
+            walkers: all.
+            props: all.
+            lights: state of each of the town's signals.
+            now: seconds of the episode.
+            delta: length of the coming tick, seconds.
+        """
         self._enrol(vehicles)
+        self._unthought += delta
         if not self.drivers:
             return
-        boxes = gather(vehicles, walkers, props)
         rows = {vehicle.actor_id: row for row, vehicle in enumerate(vehicles)}
         own = np.array([rows[identifier] for identifier in self.drivers])
-        fleet = self._follow(boxes, own)
+        boxes = gather(vehicles, walkers, props)
         speed = boxes.velocity_x[own] * np.cos(boxes.yaw[own]) + boxes.velocity_y[own] * np.sin(boxes.yaw[own])
-        meetings = self._look(fleet, boxes, own, speed)
-        self._inform(meetings, speed, own)
-        approaches = [driver.approach for driver in self.drivers.values()]
-        occupants = self._foreign.occupants(vehicles, self.drivers, lights)
-        self._rules.decide(approaches, lights, occupants, now, delta)
-        _squeeze(fleet, approaches, delta)
-        wish = self._accelerate(fleet, meetings, speed)
-        self._press(fleet, boxes, own, wish, speed, delta)
+        distance = self._fleet.locate(boxes, own)
+        if self._unthought > _THINK_S - 1e-6:
+            self._keep_to_routes(distance)
+            meetings = self._look(boxes, own, speed)
+            self._inform(meetings, speed, own)
+            approaches = [driver.approach for driver in self.drivers.values()]
+            occupants = self._foreign.occupants(vehicles, self.drivers, lights)
+            self._rules.decide(approaches, lights, occupants, now, self._unthought)
+            self._lose_patience(approaches, self._unthought)
+            self._fleet.state.wish = self._wish(meetings, speed)
+            self._unthought = 0.0
+        controls = self._fleet.press(boxes, own, speed, delta)
+        for driver, control in zip(self.drivers.values(), controls, strict=True):
+            driver.vehicle.control = control
 
     # -- who drives ----------------------------------------------------------------------------------------------
 
@@ -137,25 +127,25 @@ class Autopilot:
         if wanted.keys() == self.drivers.keys():
             return
         before = {identifier: row for row, identifier in enumerate(self.drivers)}
-        kept = {identifier: driver for identifier, driver in self.drivers.items() if identifier in wanted}
+        self.drivers = {identifier: driver for identifier, driver in self.drivers.items() if identifier in wanted}
         for identifier, vehicle in wanted.items():
-            if identifier not in kept:
-                driver = self._hire(vehicle)
-                if driver is not None:
-                    kept[identifier] = driver
-        learnt = self._fleet.correction if self._fleet else np.zeros(0)
-        correction = [float(learnt[before[identifier]]) if identifier in before else 0.0 for identifier in kept]
-        self.drivers = kept
-        self._fleet = _fleet_of(list(kept.values()), correction) if kept else None
+            if identifier not in self.drivers:
+                self._hire(vehicle)
+        drivers = list(self.drivers.values())
+        fleet = Fleet([driver.vehicle.dynamics.model for driver in drivers], [driver.route for driver in drivers])
+        fleet.adopt(self._fleet, [(row, before[key]) for row, key in enumerate(self.drivers) if key in before])
+        self._fleet = fleet
+        self._unthought = _THINK_S
 
-    def _hire(self, vehicle: Vehicle) -> Driver | None:
+    def _hire(self, vehicle: Vehicle) -> None:
         turns = random.Random(f"{self._seed}/{self._hired}")
         route = self._plan(vehicle, turns, turns.uniform(*_PACE))
         if route is None:
-            vehicle.autopilot = False
-            return None
+            vehicle.autopilot = False  # a map without lanes
+            return
         self._hired += 1
-        return Driver(vehicle, route, Approach(self._hired, route, vehicle.dynamics.model.half_length), turns)
+        approach = Approach(self._hired, route, vehicle.dynamics.model.half_length)
+        self.drivers[vehicle.actor_id] = Driver(vehicle, route, approach, turns)
 
     def _plan(self, vehicle: Vehicle, turns: random.Random, pace: float) -> Route | None:
         dynamics = vehicle.dynamics
@@ -167,170 +157,72 @@ class Autopilot:
         body = Body(model.half_length, model.half_width, model.rear_axle)
         return Route(self._graph, self._lines, lane, arc, turns, body, pace)
 
-    # -- where everybody is ----------------------------------------------------------------------------------------
+    # -- what they see ---------------------------------------------------------------------------------------------
 
-    def _follow(self, boxes: Boxes, own: Int) -> _Fleet:
-        """Project the vehicles onto their routes; extend routes, and plan anew for who has been pushed off."""
-        fleet = self._fleet
-        assert fleet is not None
-        rows = np.arange(len(own))
-        first = np.clip(fleet.position.astype(np.intp) - _SEARCH_BACK, 0, POINTS - _SEARCH_AHEAD - _SEARCH_BACK)
-        index = first[:, None] + np.arange(_SEARCH_BACK + _SEARCH_AHEAD)
-        dx = boxes.x[own, None] - fleet.points[rows[:, None], index, 0]
-        dy = boxes.y[own, None] - fleet.points[rows[:, None], index, 1]
-        best = (dx * dx + dy * dy).argmin(axis=1)
-        nearest = index[rows, best]
-        along = dx[rows, best] * np.cos(fleet.yaw[rows, nearest]) + dy[rows, best] * np.sin(fleet.yaw[rows, nearest])
-        fleet.position = nearest + np.clip(along, -1.0, 1.0)
-        lost = np.hypot(dx[rows, best], dy[rows, best]) > _LOST_M
+    def _keep_to_routes(self, distance: Float) -> None:
+        """Extend routes, and plan anew for who has been pushed off."""
+        positions, lost = self._fleet.state.position.tolist(), distance > _LOST_M
         for row, driver in enumerate(self.drivers.values()):
-            driver.route.position = float(fleet.position[row])
+            driver.route.position = positions[row]
+            changed = driver.route.renew()
             if lost[row]:
                 route = self._plan(driver.vehicle, driver.turns, driver.route.pace)
-                if route is not None:
-                    driver.route = driver.approach.route = route
-                    _show(fleet, row, route)
-            elif driver.route.renew():
-                _show(fleet, row, driver.route)
-        return fleet
+                driver.route = driver.approach.route = route or driver.route
+            if changed or lost[row]:
+                self._fleet.show(row, driver.route)
 
-    def _look(self, fleet: _Fleet, boxes: Boxes, own: Int, speed: Float) -> Meetings:
-        reach = 12.0 + fleet.half_length + 1.5 * speed + pedals.braking_distance(speed, 2.0)
-        columns = columns_within(reach)
-        start = fleet.position.astype(np.intp)
-        index = np.minimum(start[:, None] + AHEAD_M[:columns].astype(np.intp), POINTS - 1)
-        rows = np.arange(len(own))[:, None]
-        points, yaw = fleet.points[rows, index], fleet.yaw[rows, index]
-        margin = np.where(fleet.squeezing > 0.0, _SQUEEZE_MARGIN_M, SIDE_MARGIN_M)
-        swing = np.where(fleet.squeezing > _SQUEEZE_FOR_S, _PRESS_SWING, 1.0)
-        width = (fleet.half_width + margin)[:, None] + swing[:, None] * fleet.swing[rows, index]
-        return meet(points, yaw, width, fleet.half_length, fleet.position - start, reach, boxes, own)
+    def _look(self, boxes: Boxes, own: Int, speed: Float) -> Meetings:
+        fleet, state, bodies = self._fleet, self._fleet.state, self._fleet.bodies
+        reach = 12.0 + bodies.half_length + 1.5 * speed + pedals.braking_distance(speed, 2.0)
+        points, yaw, swing = fleet.path(fleet.ahead(columns_within(reach)))
+        margin = np.where(state.squeezing > 0.0, _SQUEEZE_MARGIN_M, SIDE_MARGIN_M)
+        share = np.where(state.squeezing > _SQUEEZE_FOR_S, _PRESS_SWING, 1.0)
+        width = (bodies.half_width + margin)[:, None] + share[:, None] * swing
+        passed = state.position - np.floor(state.position)
+        return meet(points, yaw, width, bodies.half_length, passed, reach, boxes, own)
 
     def _inform(self, meetings: Meetings, speed: Float, own: Int) -> None:
         """Tell the rules what each driver sees: the nearest thing on its way."""
         drivers = list(self.drivers.values())
-        driver_of = {int(box): driver for box, driver in zip(own, drivers, strict=True)}
+        approach_of = {box: driver.approach for box, driver in zip(own.tolist(), drivers, strict=True)}
         for driver, own_speed in zip(drivers, speed.tolist(), strict=True):
             approach = driver.approach
-            approach.speed, approach.gap, approach.gap_speed, approach.leader = own_speed, 1e9, 0.0, None
+            approach.speed, approach.gap, approach.gap_speed, approach.leader = own_speed, _FREE_M, 0.0, None
+        order = np.argsort(-meetings.gap, kind="stable")  # the nearest comes last and stays
         for row, box, gap, other in zip(
-            meetings.driver.tolist(), meetings.box.tolist(), meetings.gap.tolist(), meetings.speed.tolist(), strict=True
-        ):
+            meetings.driver[order].tolist(), meetings.box[order].tolist(), meetings.gap[order].tolist(),
+            meetings.speed[order].tolist(), strict=True,
+        ):  # fmt: skip
             approach = drivers[row].approach
-            if gap < approach.gap:
-                leader = driver_of.get(box)
-                approach.gap, approach.gap_speed = gap, other
-                approach.leader = leader.approach if leader else None
+            approach.gap, approach.gap_speed, approach.leader = gap, other, approach_of.get(box)
 
-    # -- what they do ----------------------------------------------------------------------------------------------
+    # -- what they want --------------------------------------------------------------------------------------------
 
-    def _accelerate(self, fleet: _Fleet, meetings: Meetings, speed: Float) -> Float:
-        """m/s² for every driver: the least of what its wish, the others and the next stop line allow."""
-        start = fleet.position.astype(np.intp)
+    def _lose_patience(self, approaches: Sequence[Approach], seconds: float) -> None:
+        """Who has long been held by something beside its way passes more closely and slowly, at last very closely."""
+        state = self._fleet.state
+        held = np.array([approach.speed < _STANDING_MPS and approach.blocked_aside for approach in approaches])
+        state.standing = np.where(held, state.standing + seconds, 0.0)
+        patience = _SQUEEZE_AFTER_S * np.where([approach.yields_aside for approach in approaches], _POLITE, 1.0)
+        state.squeezing = np.where(state.standing > patience, _SQUEEZE_FOR_S, state.squeezing - seconds)
+        state.squeezing = np.where(state.standing > patience + _PRESS_AFTER_S, 2.0 * _SQUEEZE_FOR_S, state.squeezing)
+
+    def _wish(self, meetings: Meetings, speed: Float) -> Float:
+        """m/s² for every driver: the least of what its pace, the others and the next stop line allow."""
         columns = columns_within(20.0 + pedals.braking_distance(speed, 1.5))
-        index = np.minimum(start[:, None] + AHEAD_M[:columns].astype(np.intp), POINTS - 1)
-        limits = fleet.speed[np.arange(len(start))[:, None], index]
-        fastest = np.where(fleet.squeezing > 0.0, _SQUEEZE_MPS, np.inf)
+        limits = self._fleet.limits(self._fleet.ahead(columns))
+        fastest = np.where(self._fleet.state.squeezing > 0.0, _SQUEEZE_MPS, np.inf)
         wish = pedals.free_acceleration(speed, np.minimum(pedals.wished_speed(limits, AHEAD_M[:columns]), fastest))
         follow = pedals.following_acceleration(
             speed[meetings.driver], meetings.gap, meetings.speed, pedals.STANDSTILL_GAP_M
         )
         np.minimum.at(wish, meetings.driver, follow)
-        gaps = [_line_gap(driver.approach) for driver in self.drivers.values()]
-        stop = pedals.following_acceleration(speed, np.array(gaps), np.zeros(len(gaps)), pedals.LINE_GAP_M, 0.5)
+        gaps = np.array([_line_gap(driver.approach) for driver in self.drivers.values()])
+        stop = pedals.following_acceleration(speed, gaps, np.zeros_like(gaps), pedals.LINE_GAP_M, 0.5)
         return np.clip(np.minimum(wish, stop), -pedals.HARDEST_BRAKING, pedals.COMFORT_ACCELERATION)
-
-    def _press(self, fleet: _Fleet, boxes: Boxes, own: Int, wish: Float, speed: Float, delta: float) -> None:
-        """Turn accelerations and routes into controls."""
-        standing = (speed < _STANDING_MPS) & (wish <= 0.1)
-        missed = np.where(standing, 0.0, fleet.last_wish - (speed - fleet.last_speed) / delta)
-        fleet.correction = np.clip(
-            0.999 * fleet.correction + _LEARNING_RATE * delta * np.clip(missed, -2.0, 2.0),
-            -_MOST_CORRECTION, _MOST_CORRECTION,
-        )  # fmt: skip
-        fleet.last_wish, fleet.last_speed = wish, speed
-        strongest = np.minimum(fleet.peak_acceleration, fleet.power_to_mass / np.maximum(speed, 1.0))
-        throttle, brake = pedals.pedals(wish, fleet.correction + _RESISTANCE, strongest)
-        throttle, brake = np.where(standing, 0.0, throttle), np.where(standing, _HOLD_BRAKE, brake)
-        steer = _steer(fleet, boxes, own, speed)
-        for driver, values in zip(self.drivers.values(), zip(throttle, steer, brake, strict=True), strict=True):
-            driver.vehicle.control = VehicleControl(*map(float, values))
-
-
-def _squeeze(fleet: _Fleet, approaches: Sequence[Approach], delta: float) -> None:
-    """Who has stood long before somebody else than a queue passes more closely, and slowly; in the end very closely."""
-    held = np.array([approach.speed < _STANDING_MPS and approach.blocked_aside for approach in approaches])
-    fleet.standing = np.where(held, fleet.standing + delta, 0.0)
-    patience = _SQUEEZE_AFTER_S * np.array([4.0 if approach.yields_aside else 1.0 for approach in approaches])
-    fleet.squeezing = np.where(fleet.standing > patience, _SQUEEZE_FOR_S, fleet.squeezing - delta)
-    fleet.squeezing = np.where(fleet.standing > patience + _PRESS_AFTER_S, 2.0 * _SQUEEZE_FOR_S, fleet.squeezing)
 
 
 def _line_gap(approach: Approach) -> float:
+    """Metres to the line before which it must stop."""
     crossing = approach.next_refused()
-    return 1e9 if crossing is None else crossing.line - approach.front
-
-
-def _steer(fleet: _Fleet, boxes: Boxes, own: Int, speed: Float) -> Float:
-    """(V,) steering in [-1, 1] along the routes."""
-    rows = np.arange(len(own))
-    now = np.minimum(fleet.position.astype(np.intp), POINTS - 2)
-    share = fleet.position - now
-    heading = _between(fleet.yaw, rows, now, share)
-    x = _between(fleet.points[:, :, 0], rows, now, share) - boxes.x[own]
-    y = _between(fleet.points[:, :, 1], rows, now, share) - boxes.y[own]
-    offset = y * np.cos(heading) - x * np.sin(heading)
-    soon = np.minimum(fleet.position + _PREVIEW_S * speed, POINTS - 2.0)
-    index = soon.astype(np.intp)
-    bend = _between(fleet.bend, rows, index, soon - index)
-    here = _between(fleet.bend, rows, now, share)
-    wanted = heading - pedals.body_angle(here, fleet.rear_axle)
-    error = (wanted - boxes.yaw[own] + np.pi) % (2.0 * np.pi) - np.pi
-    angle = pedals.wheel_angle(bend, error, offset, speed, fleet.wheelbase)
-    inner = pedals.inner_wheel_angle(angle, fleet.wheelbase, fleet.track)
-    largest = fleet.largest_angle * np.interp(np.abs(speed) * 3.6, _CURVE_KMH, _CURVE_SHARE)
-    return np.clip(inner / largest, -1.0, 1.0)
-
-
-def _between(table: Float, rows: Int, index: Int, share: Float) -> Float:
-    """(V,) values between two columns of each row."""
-    return (1.0 - share) * table[rows, index] + share * table[rows, index + 1]
-
-
-def _fleet_of(drivers: Sequence[Driver], correction: Sequence[float]) -> _Fleet:
-    models = [driver.vehicle.dynamics.model for driver in drivers]
-
-    def column(read: Callable[[int], float]) -> Float:
-        return np.array([read(number) for number in range(len(drivers))], np.float64)
-
-    fleet = _Fleet(
-        points=np.empty((len(drivers), POINTS, 2)),
-        yaw=np.empty((len(drivers), POINTS)),
-        bend=np.empty((len(drivers), POINTS)),
-        swing=np.empty((len(drivers), POINTS)),
-        speed=np.empty((len(drivers), POINTS)),
-        half_length=column(lambda i: models[i].half_length),
-        half_width=column(lambda i: models[i].half_width),
-        wheelbase=column(lambda i: models[i].wheelbase),
-        rear_axle=column(lambda i: models[i].rear_axle),
-        track=column(lambda i: models[i].track),
-        largest_angle=np.radians(column(lambda i: models[i].max_steer_deg)),
-        peak_acceleration=column(lambda i: models[i].peak_acceleration),
-        power_to_mass=column(lambda i: models[i].power / models[i].mass),
-        position=column(lambda i: drivers[i].route.position),
-        correction=np.array(correction, np.float64),
-        standing=np.zeros(len(drivers)),
-        squeezing=np.zeros(len(drivers)),
-        last_wish=np.zeros(len(drivers)),
-        last_speed=column(lambda i: drivers[i].vehicle.dynamics.forward),
-    )
-    for row, driver in enumerate(drivers):
-        _show(fleet, row, driver.route)
-    return fleet
-
-
-def _show(fleet: _Fleet, row: int, route: Route) -> None:
-    """Copy a route that has changed into its row."""
-    fleet.points[row], fleet.yaw[row] = route.points, route.yaw
-    fleet.bend[row], fleet.swing[row], fleet.speed[row] = route.bend, route.swing, route.speed
-    fleet.position[row] = route.position
+    return _FREE_M if crossing is None else crossing.line - approach.front

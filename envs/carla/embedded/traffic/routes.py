@@ -25,7 +25,7 @@ _BLUR_M = 3
 _BLUR = np.hanning(2 * _BLUR_M + 3)[1:-1] / np.hanning(2 * _BLUR_M + 3).sum()
 _LIGHT_BLUR = np.array([0.25, 0.5, 0.25])
 _MOST_SHIFT_M, _MOST_SWING_M = 1.0, 1.8
-_LANE_HALF_M, _MOST_OFF_KERB_M = 1.65, 0.35
+_LANE_HALF_M, _MOST_OFF_KERB_M = 1.65, 0.15
 
 
 @dataclass(eq=False)
@@ -142,6 +142,12 @@ class Route:
         self.crossings: list[Crossing] = []
         self.spans: list[tuple[int, float]] = [(lane.index, -arc)]
         self.position = 0.0
+        if lane.junction != NO_JUNCTION:  # it starts in the middle of a junction
+            self.crossings.append(
+                Crossing(
+                    lane.junction, lane.index, lane.index, -arc, -arc, lane.length - arc, Rule.PRIORITY, None, True
+                )
+            )
         self._tip = -arc  # arc length at which the newest lane starts
         self._fill()
 

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sim2real_bench.envs.carla.embedded.actors import Prop, Vehicle, Walker
 from sim2real_bench.envs.carla.embedded.traffic.autopilot import Autopilot
 from sim2real_bench.envs.carla.embedded.traffic.network import RoadNetwork, road_network
+from sim2real_bench.envs.carla.embedded.traffic.posted import PostedRules
 from sim2real_bench.envs.carla.embedded.traffic.signals import TrafficLights
 
 if TYPE_CHECKING:
     from sim2real_bench.envs.carla.embedded.town.model import Town
     from sim2real_bench.envs.carla.embedded.traffic_signals import TrafficSignal
+
+
+_TELL_S = 0.1  # between two looks at lights and limits
 
 
 class SceneryView(Protocol):
@@ -69,6 +73,7 @@ class Traffic:
         self._signals = world.traffic_signals()
         self._seed = seed
         self._now = 0.0
+        self._untold = _TELL_S
         self.lights = TrafficLights([signal for signal in self._signals if signal.is_light])
 
     def set_seed(self, seed: int) -> None:
@@ -85,12 +90,21 @@ class Traffic:
         if "autopilot" in self.__dict__ or any(vehicle.autopilot for vehicle in vehicles):
             states = [signal.state for signal in self._signals]
             self.autopilot.drive(vehicles, self._world.walkers(), self._world.props(), states, self._now, delta)
+        self._untold += delta
+        if vehicles and self._untold > _TELL_S - 1e-6:
+            self.posted.tell(vehicles)
+            self._untold = 0.0
 
     @cached_property
     def network(self) -> RoadNetwork:
         """The lanes and junctions, read from the map at the first use."""
         scenery = self._world.scenery
         return road_network(scenery.map, scenery.town.xodr)
+
+    @cached_property
+    def posted(self) -> PostedRules:
+        """Lights and limits for whoever drives."""
+        return PostedRules(self.network.graph, self._signals)
 
     @cached_property
     def autopilot(self) -> Autopilot:
