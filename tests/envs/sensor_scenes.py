@@ -11,7 +11,7 @@ from sim2real_bench.envs.carla.embedded.collisions import StaticField
 from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.messages import Stamp
 from sim2real_bench.envs.carla.embedded.sensors.capture import capture
-from sim2real_bench.envs.carla.embedded.sensors.ground import GroundSurface
+from sim2real_bench.envs.carla.embedded.sensors.ground import plain_ground
 from sim2real_bench.envs.carla.embedded.sensors.scene import Scene
 from sim2real_bench.envs.carla.embedded.sensors.solids import Solids
 from sim2real_bench.envs.carla.embedded.town.relief import FLAT
@@ -45,7 +45,7 @@ def enclosure(half=10.0, height=6.0, tag=CarlaClass.WALLS):
 def make_scene(field=None, vehicles=(), hits=(), frame=10, seconds=0.1, relief=FLAT, xodr="", walkers=()):
     field = boxes() if field is None else field
     scenery = SimpleNamespace(
-        town=SimpleNamespace(xodr=xodr), field=field, solids=Solids.of_field(field), ground=GroundSurface.plain(relief)
+        town=SimpleNamespace(xodr=xodr), field=field, solids=Solids.of_field(field), ground=plain_ground(relief)
     )
     return Scene(Stamp(frame, frame * seconds), scenery, vehicles, hits, walkers, seconds=seconds)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim2real_bench.envs.carla.embedded.geometry import Vector
 from sim2real_bench.envs.carla.embedded.town.model import Mesh, Town
-from sim2real_bench.envs.carla.embedded.town.relief import Relief
+from sim2real_bench.envs.carla.embedded.town.relief import CELL_M, Relief
 from sim2real_bench.envs.classes import CarlaClass
 
 Float = npt.NDArray[np.float64]
@@ -23,32 +23,34 @@ GROUND_CLASSES = (
     CarlaClass.ROADS, CarlaClass.SIDEWALKS, CarlaClass.TERRAIN, CarlaClass.WATER, CarlaClass.GROUND,
     CarlaClass.RAIL_TRACK, CarlaClass.BRIDGE,
 )  # fmt: skip
-_CELL_M = 0.25
+_RASTER_M = 0.25
 _MAX_CELLS = 4_000_000
 _MIN_UPWARD = 0.8
 _MAX_LIFT_M = 0.5  # what lies higher above the relief is a thing, not ground
 _SUBPIXEL_BITS = 4
 _MAX_MARCH_M = 2000.0
+_SHORTEST_STEP_M = 0.25
+_LEAST_FALL = np.float32(1e-6)
 
 
 @dataclass(frozen=True, eq=False)
 class GroundSurface:
-    """Heights and classes of the ground in CARLA's frame.
+    """Heights and classes of the ground in CARLA's frame; beyond the raster the heights of its rim go on.
 
     Attributes:
-        relief: the height of the roads.
         x0: x of the raster's edge, metres; likewise ``y0``.
         cell: size of a cell, metres.
-        lift: (rows, columns) height above the relief, metres: kerbs and pavements.
+        raster: (rows, columns) heights: the relief with kerbs and pavements on it, metres.
         classes: (rows, columns) ``CarlaClass``.
+        steepest: largest slope of the relief; 0 = flat.
     """
 
-    relief: Relief
     x0: float
     y0: float
     cell: float
-    lift: Float32
+    raster: Float32
     classes: npt.NDArray[np.uint8]
+    steepest: float
 
     @classmethod
     def of_town(cls, town: Town) -> GroundSurface:
@@ -56,7 +58,7 @@ class GroundSurface:
         import cv2  # only here: most servers never send a ray, and all start faster without it
 
         left, low, right, high = town.meshes.bounds
-        cell = max(_CELL_M, math.sqrt(max(right - left, 1.0) * max(high - low, 1.0) / _MAX_CELLS))
+        cell = max(_RASTER_M, math.sqrt(max(right - left, 1.0) * max(high - low, 1.0) / _MAX_CELLS))
         shape = (math.ceil((high - low) / cell) + 1, math.ceil((right - left) / cell) + 1)
         lift = np.zeros(shape, np.float32)
         classes = np.full(shape, CarlaClass.GROUND, np.uint8)
@@ -66,101 +68,109 @@ class GroundSurface:
         for index in np.argsort(heights, kind="stable").tolist():  # the pavement lies on top of what is below it
             cv2.fillConvexPoly(classes, pixels[index], int(tags[index]), cv2.LINE_8, _SUBPIXEL_BITS)
             cv2.fillConvexPoly(lift, pixels[index], float(heights[index]), cv2.LINE_8, _SUBPIXEL_BITS)
-        return cls(town.relief, x0, y0, cell, lift, classes)
+        raster = lift + _relief_raster(town.relief, x0, y0, cell, shape, cv2)
+        return cls(x0, y0, cell, raster, classes, _steepest(town.relief))
 
-    @classmethod
-    def plain(cls, relief: Relief) -> GroundSurface:
-        """Ground without kerbs, all of one class."""
-        return cls(
-            relief, 0.0, 0.0, _CELL_M, np.zeros((1, 1), np.float32), np.full((1, 1), CarlaClass.GROUND, np.uint8)
-        )
+    @cached_property
+    def highest(self) -> float:
+        """Of all ground, metres."""
+        return float(self.raster.max())
 
     def heights(self, x: Float32, y: Float32) -> Float32:
         """(N,) heights at (N,) places."""
-        rows, columns, inside = self._cells(x, y)
-        lift = np.where(inside, self.lift[rows, columns], np.float32(0.0))
-        if self.relief.flat:
-            return lift
-        return np.asarray(lift + self.relief.heights(np.stack([x, y], axis=1)), np.float32)
+        rows = np.clip((y - np.float32(self.y0)) / np.float32(self.cell), 0, self.raster.shape[0] - 1).astype(np.int32)
+        columns = np.clip((x - np.float32(self.x0)) / np.float32(self.cell), 0, self.raster.shape[1] - 1)
+        return self.raster[rows, columns.astype(np.int32)]
+
+    def height(self, x: float, y: float) -> float:
+        """Height at a place."""
+        return float(self.heights(np.array([x], np.float32), np.array([y], np.float32))[0])
 
     def tags(self, x: Float32, y: Float32) -> npt.NDArray[np.uint8]:
         """(N,) classes at (N,) places."""
-        rows, columns, inside = self._cells(x, y)
-        return np.where(inside, self.classes[rows, columns], np.uint8(CarlaClass.GROUND))
-
-    def _cells(
-        self, x: Float32, y: Float32
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
-        limit_row, limit_column = self.lift.shape[0] - 1, self.lift.shape[1] - 1
-        row, column = (y - self.y0) / self.cell, (x - self.x0) / self.cell
-        inside = (row >= 0.0) & (row < limit_row + 1) & (column >= 0.0) & (column < limit_column + 1)
-        rows = np.clip(row, 0, limit_row).astype(np.int32)
-        columns = np.clip(column, 0, limit_column).astype(np.int32)
-        return rows, columns, inside
+        rows, columns = self.classes.shape
+        row = np.floor((y - self.y0) / self.cell).astype(np.int64)
+        column = np.floor((x - self.x0) / self.cell).astype(np.int64)
+        inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+        found = self.classes[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)]
+        return np.where(inside, found, np.uint8(CarlaClass.GROUND))
 
     def distances(self, origin: Vector, directions: Float32, reach: float) -> Float32:
         """(N,) metres along (N, 3) unit rays to the ground; infinite where it is not met within ``reach``."""
         found = np.full(len(directions), np.inf, np.float32)
-        low, high = self._band
-        if origin[2] <= float(self.heights(*(np.array([value], np.float32) for value in origin[:2]))[0]):
+        if origin[2] <= self.height(origin[0], origin[1]):
             return found  # from below
-        down = np.flatnonzero((directions[:, 2] < -1e-6) | (origin[2] <= high))
-        if len(down):
-            rays = directions[down]
-            distance = self._flat(origin, rays) if self.relief.flat else self._march(origin, rays, reach, low, high)
-            found[down] = np.where(distance <= reach, distance, np.inf)
+        ahead = np.flatnonzero(directions[:, 2] < (self.steepest if origin[2] < self.highest else 0.0) - _LEAST_FALL)
+        if len(ahead):
+            rays = directions[ahead]
+            distance = self._march(origin, rays, reach) if self.steepest else self._flat(origin, rays)
+            found[ahead] = np.where(distance <= reach, distance, np.inf)
         return found
-
-    @cached_property
-    def _band(self) -> tuple[float, float]:
-        """Lowest and highest ground."""
-        nodes = self.relief.nodes
-        low, high = (0.0, 0.0) if self.relief.flat else (float(nodes.min()), float(nodes.max()))
-        return low + min(0.0, float(self.lift.min())), high + max(0.0, float(self.lift.max()))
 
     def _flat(self, origin: Vector, rays: Float32) -> Float32:
         """The plane of height 0, then the plane of the kerb or pavement that lies there."""
         x, y, z = (np.float32(value) for value in origin)
-        slopes = np.minimum(rays[:, 2], np.float32(-1e-6))
-        distance: Float32 = np.asarray(-z / slopes, np.float32)
+        distance: Float32 = np.asarray(-z / rays[:, 2], np.float32)
         for _ in range(2):
             height = self.heights(x + rays[:, 0] * distance, y + rays[:, 1] * distance)
-            distance = np.maximum((height - z) / slopes, np.float32(0.0))
-        return np.where(rays[:, 2] < -1e-6, distance, np.float32(np.inf)).astype(np.float32)
+            distance = np.maximum((height - z) / rays[:, 2], np.float32(0.0))
+        return distance
 
-    def _march(self, origin: Vector, rays: Float32, reach: float, low: float, high: float) -> Float32:
-        """March through the heights in which ground lies until the ray is below it, then halve the last step."""
+    def _march(self, origin: Vector, rays: Float32, reach: float) -> Float32:
+        """Step as far as the steepest slope allows without meeting the ground; interpolate the step that does."""
         x, y, z = (np.float32(value) for value in origin)
-        slopes = rays[:, 2]
-        fall = np.minimum(slopes, np.float32(-1e-6))
-        place = np.maximum((high - z) / fall, 0.0).astype(np.float32)
-        last = np.where(slopes < -1e-6, (low - z) / fall + 0.1, np.inf)
-        last = np.minimum(last, min(reach, _MAX_MARCH_M)).astype(np.float32)
-
-        def below(which: Int, distance: Float32) -> npt.NDArray[np.bool_]:
-            chosen = rays[which]
-            ground = self.heights(x + chosen[:, 0] * distance, y + chosen[:, 1] * distance)
-            return np.asarray(z + chosen[:, 2] * distance <= ground)
-
+        pace = 1.0 / np.maximum(self.steepest - rays[:, 2], _LEAST_FALL)
+        end = np.float32(min(reach, _MAX_MARCH_M))
         found = np.full(len(rays), np.inf, np.float32)
-        alive = np.flatnonzero(place < last)
+        alive = np.arange(len(rays))
+        place = np.zeros(len(rays), np.float32)
+        gap = np.full(len(rays), z - np.float32(self.height(origin[0], origin[1])), np.float32)
         while len(alive):
-            before = place[alive]
-            after = np.minimum(before + np.clip(0.03 * before, 0.5, 4.0), last[alive]).astype(np.float32)
-            crossed = below(alive, after)
-            found[alive[crossed]] = _bisect(below, alive[crossed], before[crossed], after[crossed])
-            place[alive] = after
-            alive = alive[~crossed & (after < last[alive])]
+            chosen = rays[alive]
+            step = np.maximum(gap * pace[alive], np.maximum(np.float32(_SHORTEST_STEP_M), place * np.float32(0.02)))
+            after = place + step
+            ground = self.heights(x + chosen[:, 0] * after, y + chosen[:, 1] * after)
+            left = z + chosen[:, 2] * after - ground
+            met = left <= 0.0
+            share = gap[met] / (gap[met] - left[met])
+            found[alive[met]] = place[met] + step[met] * share
+            goes_on = ~met & (after < end) & ((chosen[:, 2] < 0.0) | (left + ground < self.highest))
+            alive, place, gap = alive[goes_on], after[goes_on], left[goes_on]
         return found
 
 
-def _bisect(below: Callable[[Int, Float32], npt.NDArray[np.bool_]], which: Int, low: Float32, high: Float32) -> Float32:
-    """Where rays go below the ground, to a two hundred and fiftieth of the step."""
-    for _ in range(8):
-        middle = (low + high) / np.float32(2.0)
-        under = below(which, middle)
-        high, low = np.where(under, middle, high), np.where(under, low, middle)
-    return high
+def plain_ground(relief: Relief) -> GroundSurface:
+    """Ground without kerbs, all of one class."""
+    if relief.flat:
+        raster = np.zeros((1, 1), np.float32)
+        return GroundSurface(0.0, 0.0, _RASTER_M, raster, np.full((1, 1), CarlaClass.GROUND, np.uint8), 0.0)
+    import cv2
+
+    shape = tuple(round(side * CELL_M / _RASTER_M) for side in relief.nodes.shape)
+    raster = _relief_raster(relief, relief.x0, relief.y0, _RASTER_M, (shape[0], shape[1]), cv2)
+    classes = np.full(raster.shape, CarlaClass.GROUND, np.uint8)
+    return GroundSurface(relief.x0, relief.y0, _RASTER_M, raster, classes, _steepest(relief))
+
+
+def _relief_raster(relief: Relief, x0: float, y0: float, cell: float, shape: tuple[int, int], cv2: Any) -> Float32:
+    """(rows, columns) heights of the relief at the middles of the cells."""
+    if relief.flat:
+        return np.zeros(shape, np.float32)
+    scale = cell / CELL_M
+    first_column, first_row = (x0 + cell / 2.0 - relief.x0) / CELL_M, (y0 + cell / 2.0 - relief.y0) / CELL_M
+    places = np.array([[scale, 0.0, first_column], [0.0, scale, first_row]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    nodes = relief.nodes.astype(np.float32)
+    raster: Float32 = cv2.warpAffine(nodes, places, shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return raster
+
+
+def _steepest(relief: Relief) -> float:
+    """The largest slope between neighbouring nodes in either direction together; 0 for a flat relief."""
+    if relief.flat:
+        return 0.0
+    down, across = (float(np.abs(np.diff(relief.nodes, axis=axis)).max()) for axis in range(2))
+    return max(math.hypot(down, across) / CELL_M, 1e-3)
 
 
 def _ground_faces(mesh: Mesh, relief: Relief) -> tuple[Float, Float, npt.NDArray[np.uint8]]:
