@@ -132,7 +132,7 @@ class BodyBuilder:
         """The part of the tyre's running surface that a body leaves free: the lower two thirds."""
         angles = np.linspace(math.radians(150.0), math.radians(390.0), 8)
         rim = np.stack([x + radius * np.cos(angles), np.zeros(8), radius + radius * np.sin(angles)], -1)
-        rows = np.stack([rim + np.array([0.0, y, 0.0]) for y in (max(y0, y1), min(y0, y1))])
+        rows = np.stack([rim + np.array([0.0, y, 0.0]) for y in sorted((y0, y1))])
         normals = np.stack([np.cos(angles), np.zeros(8), np.sin(angles)], -1)
         self.grid(rows, np.broadcast_to(normals, rows.shape), RUBBER, 0.0)
 

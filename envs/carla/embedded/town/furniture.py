@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,11 @@ import numpy.typing as npt
 from sim2real_bench.envs.carla.embedded.town.lanes import Lane
 from sim2real_bench.envs.carla.embedded.town.palette import LAYER
 from sim2real_bench.envs.carla.embedded.town.plants import add_tree
-from sim2real_bench.envs.carla.embedded.town.scene import KERB_M, Scene, box_polygon, scaled, weighted
+from sim2real_bench.envs.carla.embedded.town.scene import KERB_M, Scene, box_polygon, scaled
 from sim2real_bench.envs.carla.embedded.town.signs import add_sign, add_signals
 from sim2real_bench.envs.carla.embedded.town.street_things import (
     STREET_THINGS,
-    THING_WEIGHTS,
+    THING_COUNTS,
     add_bollard,
     add_bus_stop,
     add_planter,
@@ -47,8 +48,9 @@ def build_furniture(scene: Scene, lanes: Sequence[Lane], town_map: Any) -> None:
         build_tramway(scene)
     streets = [lane for lane in lanes if not lane.in_junction and lane.outermost and lane.sidewalk]
     _bus_stops(scene, streets)
+    things = _shuffled_things(scene)
     for lane in streets:
-        _line_kerb(scene, lane)
+        _line_kerb(scene, lane, things)
     for lane in streets:
         _crossing_bollards(scene, lane)
 
@@ -70,7 +72,15 @@ def _bus_stops(scene: Scene, streets: Sequence[Lane]) -> None:
                 break
 
 
-def _line_kerb(scene: Scene, lane: Lane) -> None:
+def _shuffled_things(scene: Scene) -> deque[str]:
+    """What stands at the kerb, in the order in which it is put there: nothing comes twice before all have come."""
+    names = [name for name, count in THING_COUNTS.items() for _ in range(count)]
+    scene.random.shuffle(names)
+    first = sorted(set(names), key=names.index)
+    return deque([*first, *names])
+
+
+def _line_kerb(scene: Scene, lane: Lane, things: deque[str]) -> None:
     random, length = scene.random, float(lane.arc[-1])
     phase = 0 if lane.key[2] < 0 else 1
     for index, arc in enumerate(np.arange(5.0, length - 4.5, _PLACE_EVERY_M).tolist()):
@@ -86,9 +96,10 @@ def _line_kerb(scene: Scene, lane: Lane) -> None:
             add_tree(scene, *_kerb_place(lane, arc, 0.75)[0], random.uniform(0.85, 1.15), kerbside=True)
         elif draw < trees + _SIGN_SHARE:
             add_sign(scene, spot, (-forward[0], -forward[1]), random.choice(_FACES))
-        elif draw < trees + _SIGN_SHARE + _THING_SHARE:
-            thing = weighted(random, THING_WEIGHTS)
-            STREET_THINGS[thing](scene, _kerb_place(lane, arc, 0.85)[0], forward)
+        elif draw < trees + _SIGN_SHARE + _THING_SHARE and STREET_THINGS[things[0]](
+            scene, _kerb_place(lane, arc, 0.85)[0], forward
+        ):
+            things.rotate(-1)
 
 
 def _lamp(scene: Scene, at: Vector, right: Vector) -> None:

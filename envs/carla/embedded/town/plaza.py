@@ -30,7 +30,8 @@ def add_plaza(scene: Scene, width: float, depth: float, place: Place) -> None:
         [(*p, KERB_M + _PAVED_M) for p in corners], uv, LAYER["slabs"], CarlaClass.GROUND, (0.92, 0.86, 0.78)
     )
     middle = place(width / 2, depth * 0.48)
-    if scene.random.random() < 0.7:
+    scene.plazas += 1
+    if scene.plazas % 3:
         add_fountain(scene, middle, min(2.6, width * 0.2))
     else:
         add_monument(scene, middle)

@@ -56,6 +56,7 @@ class Scene:
         self.decals = MeshBuilder()
         self.lamps: list[tuple[float, float, float]] = []
         self.parked: list[ParkedCar] = []
+        self.plazas = 0
         self._boxes: list[tuple[float, float, float, float, float]] = []
         self._heights: list[float] = []
         self._tags: list[int] = []

@@ -121,7 +121,7 @@ def add_advert(scene: Scene, at: Vector, along: Vector) -> bool:
     for turn in (1.0, -1.0):
         a, b = (_offset(at, along, turn * (half[0] + 0.012), -turn * y) for y in (0.58, -0.58))
         face = f"poster{(number + (turn > 0)) % 6 + 1}"
-        add_board(scene, a, b, KERB_M + 0.48, KERB_M + 2.34, face, tag, glow=1.0)
+        add_board(scene, a, b, KERB_M + 0.48, KERB_M + 2.34, face, tag)
     scene.obstacle(*at, yaw, *half, 2.44, tag)
     return True
 
@@ -144,7 +144,8 @@ def add_bollard(scene: Scene, at: Vector, along: Vector) -> bool:
 def add_cycles(scene: Scene, at: Vector, along: Vector) -> bool:
     """Two or three bicycles, or a motorcycle, on their stands, along the kerb."""
     random = scene.random
-    body = random.choice(("bicycle_parked", "bicycle_parked", "motorcycle_parked"))
+    before = sum(car.body.endswith("_parked") for car in scene.parked)
+    body = "motorcycle_parked" if before % 4 == 3 else "bicycle_parked"
     places = (0.0,) if body == "motorcycle_parked" else (-1.9, 0.0, 1.9)[: random.randint(2, 3)]
     shape, done = BODIES[body], False
     for x in places:
@@ -189,7 +190,7 @@ def add_bus_stop(scene: Scene, kerb: Vector, along: Vector, right: Vector) -> bo
     mesh.box((*end, KERB_M), (0.06, half_depth, 1.12), yaw, layer, tag, _DARK)
     for turn in (1.0, -1.0):
         a, b = (_offset(end, along, turn * 0.072, -turn * y) for y in (0.55, -0.55))
-        add_board(scene, a, b, KERB_M + 0.4, KERB_M + 2.1, f"poster{scene.random.randint(1, 6)}", tag, glow=1.0)
+        add_board(scene, a, b, KERB_M + 0.4, KERB_M + 2.1, f"poster{scene.random.randint(1, 6)}", tag)
     scene.obstacle(*at, yaw, half_length, half_depth, 2.42, tag)
     sign = _offset(kerb, along, half_length + 0.6, 0.0)
     sign = (sign[0] + right[0] * 0.6, sign[1] + right[1] * 0.6)
@@ -201,7 +202,7 @@ STREET_THINGS: dict[str, Builder] = {
     "bin": add_bin, "cabinet": add_cabinet, "bench": add_bench, "hydrant": add_hydrant, "post_box": add_post_box,
     "advert": add_advert, "cycles": add_cycles,
 }  # fmt: skip
-THING_WEIGHTS: dict[str, float] = {
-    "bin": 1.0, "cabinet": 0.5, "bench": 0.7, "hydrant": 0.4, "post_box": 0.3, "advert": 0.5, "cycles": 0.8,
+THING_COUNTS: dict[str, int] = {
+    "bin": 3, "cabinet": 1, "bench": 2, "hydrant": 1, "post_box": 1, "advert": 2, "cycles": 3,
 }  # fmt: skip
-"""How often each thing stands on a free place at the kerb."""
+"""How often each thing comes in turn on a free place at the kerb."""
