@@ -43,13 +43,13 @@ def server(carla_embedded):
 
 
 @pytest.fixture
-def world(server):
-    """A fresh episode in synchronous mode."""
+def world(server, request):
+    """A fresh episode in synchronous mode, in MiniTown01 unless a test asks for another map."""
     import carla
 
     client = carla.Client(server.host, server.port, 8)
     client.set_timeout(WAIT_S)
-    world = client.load_world("MiniTown01")
+    world = client.load_world(getattr(request, "param", "MiniTown01"))
     settings = world.get_settings()
     settings.synchronous_mode, settings.fixed_delta_seconds = True, TICK
     world.apply_settings(settings)
@@ -224,40 +224,67 @@ def test_without_rendering_cameras_are_silent_and_the_rest_goes_on(world):
     world.apply_settings(settings)
 
 
-def test_lidar_and_depth_camera_agree_on_the_road_and_on_another_car(world):
-    place = straight_place(world)
-    car, other = spawn_on(world, place), spawn_on(world, place, 14.0)
-    settle(world)
+LABELLED = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("cosine", "<f4"), ("actor", "<u4"), ("tag", "<u4")]
+
+
+def lidar_in_depth_image(world, car):
+    """(points ahead of a semantic lidar, depth in the pixels they fall into), both from one place on a car."""
     mount = transform(x=0.5, z=2.0)
     depth = Rig(world, "sensor.camera.depth", mount, car)
-    lidar = Rig(
-        world, "sensor.lidar.ray_cast_semantic", mount, car, range=60.0, points_per_second=400_000, upper_fov=5.0,
-        lower_fov=-25.0,
-    )  # fmt: skip
+    scan = {"range": 60.0, "points_per_second": 400_000, "upper_fov": 5.0, "lower_fov": -25.0}
+    lidar = Rig(world, "sensor.lidar.ray_cast_semantic", mount, car, **scan)
     with closing(depth, lidar):
         frame = world.tick()
         seen = metres(depth.at(frame))
         cloud = lidar.at(frame)
-    kind = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("cosine", "<f4"), ("actor", "<u4"), ("tag", "<u4")]
-    points = np.frombuffer(cloud.raw_data, kind)
+    points = np.frombuffer(cloud.raw_data, LABELLED)
     assert len(points) == len(cloud) == sum(cloud.get_point_count(channel) for channel in range(cloud.channels))
     points = points[(points["x"] > 3.0) & (abs(points["y"]) < 0.9 * points["x"])]
     column = np.floor(WIDTH / 2 * (1.0 + points["y"] / points["x"])).astype(int)
     row = np.floor(HEIGHT / 2 - WIDTH / 2 * points["z"] / points["x"]).astype(int)
     shown = (row >= 0) & (row < HEIGHT)
-    points, along = points[shown], seen[row[shown], column[shown]]
+    return points[shown], seen[row[shown], column[shown]]
+
+
+def assert_road_agrees(points, along):
+    """Lidar and camera see the road ahead in the same place."""
     road = (points["tag"] == CarlaClass.ROADS) & (points["x"] < 12.0) & (abs(points["y"]) < 1.5)
     assert road.sum() > 100
     # Half a pixel of the camera is worth this many metres on the road, seen from two metres above it.
     slack = 1.5 * points["x"][road] ** 2 / (2.0 * WIDTH / 2)
     close = np.abs(along[road] - points["x"][road]) < slack
     assert close.mean() > 0.95
+
+
+def test_lidar_and_depth_camera_agree_on_the_road_and_on_another_car(world):
+    place = straight_place(world)
+    car, other = spawn_on(world, place), spawn_on(world, place, 14.0)
+    settle(world)
+    points, along = lidar_in_depth_image(world, car)
+    assert_road_agrees(points, along)
     body = points["actor"] == other.id
     assert body.sum() > 20
     assert (points["tag"][body] == CarlaClass.CAR).all()
     assert car.id not in set(points["actor"].tolist())
     # The lidar sees the box of the car, the camera its body, which is nowhere larger.
     assert np.median(along[body] - points["x"][body]) == pytest.approx(0.3, abs=0.6)
+
+
+@pytest.mark.parametrize("world", ["MiniTown03"], indirect=True)
+def test_on_a_hill_lidar_camera_and_imu_know_the_slope(world):
+    import carla
+
+    place = max(world.get_map().get_spawn_points(), key=lambda point: point.rotation.pitch)
+    car = spawn_on(world, place)
+    car.apply_control(carla.VehicleControl(hand_brake=True))
+    settle(world, 15)
+    pitch = math.radians(car.get_transform().rotation.pitch)
+    assert pitch > math.radians(3.0)
+    assert_road_agrees(*lidar_in_depth_image(world, car))
+    imu = Rig(world, "sensor.other.imu", carla.Transform(), car)
+    with closing(imu):
+        felt = imu.at(world.tick()).accelerometer
+    assert (felt.x, felt.z) == pytest.approx((9.81 * math.sin(pitch), 9.81 * math.cos(pitch)), abs=0.05)
 
 
 def test_instances_tell_two_cars_apart(world):
