@@ -11,6 +11,7 @@ from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
 from sim2real_bench.envs.carla.embedded.sensors.ground import GroundSurface
 from sim2real_bench.envs.carla.embedded.sensors.solids import Solids
 from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, Town, town_from_text
+from sim2real_bench.envs.carla.embedded.town.probe import probe
 from sim2real_bench.envs.carla.embedded.town.store import stored_town
 from sim2real_bench.errors import ConfigurationError, UnknownNameError
 
@@ -123,6 +124,7 @@ class SceneryLibrary:
             raise ConfigurationError(f"{name!r} is a town of this server; give the map of the text another name")
         before = self._built.get(name)
         if before is None or before.town.xodr != xodr:
+            probe(name, xodr)
             made = self._scenery(self._build_text(name, xodr))
             if before is not None:
                 before.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,10 @@ from sim2real_bench.envs.carla.embedded.town.parking import park_cars
 from sim2real_bench.envs.carla.embedded.town.relief import Relief, relief_through
 from sim2real_bench.envs.carla.embedded.town.roadside import build_roadside
 from sim2real_bench.envs.carla.embedded.town.scene import Scene
-from sim2real_bench.envs.carla.embedded.town.signals import read_signals
+from sim2real_bench.envs.carla.embedded.town.signals import RoadSignal, read_signals
 from sim2real_bench.envs.carla.embedded.town.spawning import spawn_points
 from sim2real_bench.envs.carla.embedded.town.style import style_of
-from sim2real_bench.envs.carla.embedded.town.surfaces import ground_plan
+from sim2real_bench.envs.carla.embedded.town.surfaces import GroundPlan, ground_plan
 from sim2real_bench.errors import ConfigurationError, UnknownNameError
 
 _BOUNDS_MARGIN_M = 40.0
@@ -44,14 +44,36 @@ def build(name: str) -> Town:
     return build_from_text(name, (MAPS / f"{name}.xodr").read_text(encoding="utf-8"))
 
 
-def build_from_text(name: str, xodr: str) -> Town:
-    """See ``town_from_text``."""
+@dataclass(frozen=True)
+class MapPlan:
+    """What is read from a map before anything is built."""
+
+    town_map: Any
+    lanes: tuple[Lane, ...]
+    ground: GroundPlan
+    relief: Relief
+    signals: tuple[RoadSignal, ...]
+
+
+def plan_from_text(name: str, xodr: str) -> MapPlan:
+    """Lanes, areas, heights and signals of an OpenDRIVE text.
+
+    Raises:
+        ConfigurationError: see ``town_from_text``.
+    """
     town_map = _parsed(name, xodr)
     lanes = read_lanes(town_map)
     _refuse_unfit(name, lanes)
+    relief = relief_through(*surface_points(lanes))
     crossings = shapely.union_all([shapely.Polygon(corners) for corners in crosswalks(town_map)])
-    plan, relief = ground_plan(lanes, crossings), relief_through(*surface_points(lanes))
-    scene = Scene(plan, style_of(name), relief, read_signals(town_map, relief))
+    return MapPlan(town_map, lanes, ground_plan(lanes, crossings), relief, read_signals(town_map, relief))
+
+
+def build_from_text(name: str, xodr: str) -> Town:
+    """See ``town_from_text``."""
+    read = plan_from_text(name, xodr)
+    town_map, lanes, plan, relief = read.town_map, read.lanes, read.ground, read.relief
+    scene = Scene(plan, style_of(name), relief, read.signals)
     build_ground(scene)
     build_markings(scene, lanes, town_map)
     kerbside = [lane for lane in lanes if lane.outermost]

@@ -22,6 +22,8 @@ from sim2real_bench.envs.carla.embedded.town.network import Network
 from sim2real_bench.envs.carla.embedded.town.network_xodr import add_roads
 from sim2real_bench.envs.carla.embedded.town.plan_highway_01 import mini_highway_01
 from sim2real_bench.envs.carla.embedded.town.plan_town_03 import mini_town_03
+from sim2real_bench.envs.carla.embedded.town.relief import FLAT
+from sim2real_bench.envs.carla.embedded.town.signals import read_signals
 from sim2real_bench.errors import MissingDependencyError
 
 LANE_WIDTH_M = 3.5
@@ -202,7 +204,31 @@ def map_text(name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "map.xodr"
         drive.write_xml(str(path))
-        return _sanitise(path.read_text(encoding="utf-8"))
+        return _with_controllers(_sanitise(path.read_text(encoding="utf-8")))
+
+
+def _with_controllers(text: str) -> str:
+    """The text with one controller per group of lights, which the writing library has no word for."""
+    import carla
+
+    groups: dict[int, dict[int, list[str]]] = {}
+    for signal in read_signals(carla.Map("map", text), FLAT):
+        if signal.is_light:
+            groups.setdefault(signal.junction_id, {}).setdefault(signal.group, []).append(signal.signal_id)
+    controllers, count = "", 0
+    for junction, by_group in sorted(groups.items()):
+        inside = ""
+        for group, signals in sorted(by_group.items()):
+            count += 1
+            controls = "".join(f'        <control signalId="{signal}" type="0"/>\n' for signal in signals)
+            controllers += f'    <controller id="{count}" name="lights{count}" sequence="{group}">\n{controls}'
+            controllers += "    </controller>\n"
+            inside += f'        <controller id="{count}" type="0" sequence="{group}"/>\n'
+        end = text.index("</junction>", text.index(f'id="{junction}" type="default">'))
+        line = text.rindex("\n", 0, end) + 1
+        text = text[:line] + inside + text[line:]
+    first = text.rindex("\n", 0, text.index("<junction ")) + 1
+    return text[:first] + controllers + text[first:]
 
 
 def _add_layout(xodr: Any, drive: Any, layout: Layout) -> None:
