@@ -229,6 +229,7 @@ class VehicleDynamics:
         along, across = self._rise
         tilt = 1.0 + along * along + across * across
         weight = GRAVITY / math.sqrt(tilt)
+        level = 1.0 / math.sqrt(1.0 + along * along)  # of what acts along the slope, the part in the horizontal plane
         brakes, speed = self._brakes, self.forward
         self.powertrain.shift(speed, seconds)
         gear = self._engaged(control)
@@ -236,8 +237,8 @@ class VehicleDynamics:
         return Drive(
             control.steer * self.largest_angle(),
             control.throttle,
-            self.powertrain.force(speed, gear) / self.mass,
-            min(control.brake * brakes.pedal, brakes.anti_lock * weight) + ROLLING_RESISTANCE * weight,
+            self.powertrain.force(speed, gear) / self.mass * level,
+            (min(control.brake * brakes.pedal, brakes.anti_lock * weight) + ROLLING_RESISTANCE * weight) * level,
             ENGINE_BRAKING if gear else 0.0,
             locked,
             locked * weight * (1.0 - self.chassis.front_share),
