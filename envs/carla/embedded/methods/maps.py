@@ -50,12 +50,17 @@ def map_methods(world: World) -> dict[str, Method]:
         """Of a map's files there is only the one for pedestrians; a traffic manager makes its own."""
         return navigation.names(world.scenery) if folder in ("", "Nav") else []
 
+    def navigation_mesh() -> bytes:
+        names = navigation.names(world.scenery)
+        return navigation.content(world.scenery, names[0]) if names else b""
+
     navigation = NavigationFiles()
     tag = integer("semantic tag", 255)
     return {
         "get_available_maps": Method(world.library.maps),
         "get_map_info": Method(lambda: [world.scenery.map_name, spawn_points()]),
         "get_map_data": Method(lambda: world.scenery.town.xodr),
+        "get_navigation_mesh": Method(navigation_mesh),
         "get_required_files": Method(required_files, (text("folder"),)),
         "request_file": Method(lambda name: navigation.content(world.scenery, name), (text("file"),)),
         "get_all_level_BBs": Method(level_boxes, (tag,)),
