@@ -108,10 +108,10 @@ class BodyBuilder:
             rows = np.stack([centre + corner * outer + y * 0.4, centre + corner * inner + y])[:: int(side)]
             self.grid(rows, np.broadcast_to(np.array([0.0, side, 0.0]), rows.shape), tint, 0.0)
 
-    def bar(self, start: Sequence[float], end: Sequence[float], radii: tuple[float, float], tint: Colour,
-            sides: int = 5, glow: float = 0.0) -> None:  # fmt: skip
+    def bar(self, start: Sequence[float] | Float, end: Sequence[float] | Float, radii: tuple[float, float],
+            tint: Colour, sides: int = 5, glow: float = 0.0) -> None:  # fmt: skip
         """A round bar without end caps."""
-        self._mesh.tube(start, end, radii, LAYER["plain"], self.tag, tint, sides, glow)
+        self._mesh.tube(tuple(start), tuple(end), radii, LAYER["plain"], self.tag, tint, sides, glow)
 
     def disc(self, centre: Point, facing: tuple[float, float], radius: float, tint: Colour, sides: int = 8) -> None:
         """An upright disc that faces a horizontal direction."""

@@ -20,6 +20,7 @@ from sim2real_bench.envs.carla.embedded.render.body_parts import (
     BodyBuilder,
     Colour,
     Lamp,
+    Point,
 )  # fmt: skip
 from sim2real_bench.envs.carla.embedded.render.walker_mesh import Figure, Posture, add_person
 from sim2real_bench.envs.carla.embedded.town.bodies import BODIES
@@ -72,8 +73,10 @@ CYCLE_BODIES = frozenset({*_MOTORS, "bicycle", "racing_bicycle", "motorcycle_par
 def _seated(seat: tuple[float, float], neck: tuple[float, float], grips: tuple[float, float, float],
             feet: tuple[tuple[float, float, float], tuple[float, float, float]], size: float) -> Posture:  # fmt: skip
     """A rider's joints in metres, brought to the figure of 1.80 m."""
-    unit = 1.0 / size
-    grow = lambda x, y, z: (x * unit, y * unit, z * unit)  # noqa: E731
+
+    def grow(x: float, y: float, z: float) -> Point:
+        return x / size, y / size, z / size
+
     x, y, z = grips
     return Posture(
         grow(seat[0], 0.0, seat[1] + 0.10), grow(neck[0], 0.0, neck[1]),

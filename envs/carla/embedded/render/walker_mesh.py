@@ -111,10 +111,13 @@ def add_person(build: BodyBuilder, figure: Figure, posture: Posture, scale: floa
     """Add a person; ``scale`` is the height over 1.80 m."""
     hip, neck = np.array(posture.hip) * scale, np.array(posture.neck) * scale
     spine = neck - hip
-    leg = _SKIN if figure.skirt is not None else figure.trousers
+    leg = figure.skin if figure.skirt is not None else figure.trousers
     for side, hand, foot in zip((1.0, -1.0), posture.hands, posture.feet, strict=True):
         _limbs(build, figure, posture, (side, scale), (hip, neck), (np.array(hand), np.array(foot)), leg)
-    at = lambda share: hip + spine * share  # noqa: E731
+
+    def at(share: float) -> Float:
+        return np.asarray(hip + spine * share)
+
     low = (figure.hem - 0.90) / 0.58
     build_low = at(low) if abs(spine[0]) < 0.1 * scale else at(0.0)
     waist = (at(0.35), 0.10 * scale, 0.145 * scale)
@@ -155,15 +158,18 @@ def _limbs(build: BodyBuilder, figure: Figure, posture: Posture, side_scale: tup
 
 def _head(build: BodyBuilder, figure: Figure, neck: Float, scale: float) -> None:
     size = scale * figure.head
-    up = lambda z: neck + np.array([0.015, 0.0, z])  # noqa: E731
-    _loft(build, [(up(0.0), 0.05 * size, 0.05 * size), (up(0.09 * size), 0.085 * size, 0.07 * size),
-                  (up(0.20 * size), 0.10 * size, 0.082 * size)], figure.skin)  # fmt: skip
-    back = up(0.0) - np.array([0.02 * size, 0.0, 0.0])
-    lift = lambda z: back + np.array([0.0, 0.0, z * size])  # noqa: E731
+
+    def ring(x: float, z: float, depth: float, width: float) -> tuple[Float, float, float]:
+        return neck + np.array([0.015 + x * size, 0.0, z * size]), depth * size, width * size
+
+    face = [ring(0.0, 0.0, 0.05, 0.05), ring(0.0, 0.09, 0.085, 0.07), ring(0.0, 0.20, 0.10, 0.082)]
     low = -0.06 if figure.long_hair else 0.12
-    _loft(build, [(lift(low) - np.array([0.025 * size, 0.0, 0.0]), 0.075 * size, 0.08 * size),
-                  (lift(0.20), 0.105 * size, 0.092 * size), (lift(0.26), 0.085 * size, 0.07 * size),
-                  (lift(0.285), 0.03 * size, 0.025 * size)], figure.hair)  # fmt: skip
+    hair = [
+        ring(-0.045, low, 0.075, 0.08), ring(-0.02, 0.20, 0.105, 0.092), ring(-0.02, 0.26, 0.085, 0.07),
+        ring(-0.02, 0.285, 0.03, 0.025),
+    ]  # fmt: skip
+    _loft(build, face, figure.skin)
+    _loft(build, hair, figure.hair)
 
 
 def step_posture(phase: float) -> Posture:
