@@ -42,7 +42,7 @@ class Body:
 
 def _parked_row(car: ParkedCar) -> tuple[float, ...]:
     yaw = -math.radians(car.yaw_deg)
-    return instance_row(car.x, -car.y, 0.0, yaw, car.body, car.colour, car.half_length, car.half_width)
+    return instance_row(car.x, -car.y, car.z, yaw, car.body, car.colour, car.half_length, car.half_width)
 
 
 def _moving_row(look: ActorLook) -> tuple[float, ...]:
@@ -111,6 +111,9 @@ class Fleet:
             moving[look.body].append(row)
         shown, casting, contacts = {}, {}, []
         for name, body in self.bodies.items():
+            if not moving[name] and not len(self._parked[name]):
+                shown[name] = casting[name] = 0
+                continue
             rows = np.array(moving[name], np.float32).reshape(-1, _FLOATS)
             visible = _in_view(np.vstack([self._parked[name], rows]), camera, planes, min(reach_m, _REACH_M))
             body.instances.write(visible.tobytes())
@@ -121,7 +124,7 @@ class Fleet:
             size = np.asarray(VEHICLE_BODIES[name], np.float32)
             close = visible[np.hypot(*(visible[:, :2] - camera.eye[:2]).T) < 60.0]
             contacts.append(np.hstack([close[:, :4], close[:, 8:10] * size]))
-        below = np.vstack(contacts).astype(np.float32)
+        below = np.vstack([np.zeros((0, 6)), *contacts]).astype(np.float32)
         self.contact.write(below.tobytes())
         return shown, casting, len(below)
 
