@@ -64,6 +64,7 @@ def test_values_that_cannot_be_used_are_named(type_id, name, value):
 
 
 @pytest.mark.parametrize("type_id", UNSUPPORTED_SENSORS)
-def test_sensors_that_are_not_supported_are_refused_by_name(type_id):
+def test_sensors_that_are_not_supported_are_listed_and_refused_by_name(type_id):
+    assert type_id in BLUEPRINTS
     with pytest.raises(ConfigurationError, match=f"{type_id} is not supported"):
         resolve(described(type_id))

@@ -83,7 +83,7 @@ def _library() -> dict[str, Blueprint]:
     entries |= {name: _walker(pedestrian) for name, pedestrian in PEDESTRIANS.items()}
     entries |= {name: _prop(model) for name, model in PROP_MODELS.items()}
     entries |= {WALKER_CONTROLLER: (_text("role_name", "default"),)}
-    entries |= catalogue.SENSOR_BLUEPRINTS
+    entries |= catalogue.SENSOR_BLUEPRINTS | catalogue.REFUSED_BLUEPRINTS
     return {
         name: Blueprint(uid, name, tuple(attributes)) for uid, (name, attributes) in enumerate(entries.items(), start=1)
     }

@@ -6,7 +6,7 @@ MAX_IMAGE_SIDE = 4096
 MAX_IMAGE_PIXELS = 4096 * 2160
 MAX_CHANNELS = 512
 MAX_POINTS_PER_SECOND = 5_000_000
-MAX_RANGE_M = 1000.0
+MAX_RANGE_M = 10_000.0
 
 RGB = "sensor.camera.rgb"
 DEPTH = "sensor.camera.depth"
@@ -157,6 +157,11 @@ SENSOR_BLUEPRINTS: dict[str, tuple[Attribute, ...]] = {
     LANE_INVASION: (_PLACE_ROLE,),
 }
 """Attributes of each sensor blueprint that can be spawned, by type id."""
+
+REFUSED_BLUEPRINTS: dict[str, tuple[Attribute, ...]] = {
+    name: (*(_SIZE if name.startswith("sensor.camera.") else ()), _TICK, _PLACE_ROLE) for name in UNSUPPORTED_SENSORS
+}
+"""Listed with the others, because programs look up every sensor of their menu at the start; refused when spawned."""
 
 ACCEPTED_WITHOUT_EFFECT: dict[str, str] = {
     **{attribute.name: "the lens is a pinhole" for attribute in _LENS},
