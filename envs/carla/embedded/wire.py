@@ -22,6 +22,7 @@ MAX_TEXT = 4096
 MAX_REQUEST_BYTES = 8 * 2**20
 MAX_SHOWN = 120
 DEFAULT_DELTA_S = 0.05
+MAX_DELTA_S = 10.0
 
 
 class WireError(ConfigurationError):
@@ -216,13 +217,17 @@ class EpisodeSettings:
         ]  # fmt: skip
 
 
+def _delta(value: object) -> float:
+    return number(value, "fixed_delta_seconds", 0.001, MAX_DELTA_S)
+
+
 def episode_settings(value: object) -> EpisodeSettings:
-    """World settings; a tick may last 1 ms to 1 s."""
+    """World settings; a tick may last 1 ms to 10 s."""
     items = array(value, "episode settings", 11)
     return EpisodeSettings(
         synchronous=flag(items[0], "synchronous_mode"),
         no_rendering=flag(items[1], "no_rendering_mode"),
-        fixed_delta=optional(items[2], "fixed_delta_seconds", lambda v: number(v, "fixed_delta_seconds", 0.001, 1.0)),
+        fixed_delta=optional(items[2], "fixed_delta_seconds", _delta),
         substepping=flag(items[3], "substepping"),
         max_substep_delta=number(items[4], "max_substep_delta_time", 0.0, 1.0),
         max_substeps=integer(items[5], "max_substeps", 0, 1000),
