@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sim2real_bench.envs.carla.embedded import blueprints, framing, messages, wire
 from sim2real_bench.envs.carla.embedded.geometry import Transform, compose, relative_to, rotation_matrix
-from sim2real_bench.envs.carla.embedded.sensors.capture import geodetic, static_type_id
+from sim2real_bench.envs.carla.embedded.sensors.events import static_type_id
+from sim2real_bench.envs.carla.embedded.sensors.navigation import geodetic
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl
 from sim2real_bench.envs.carla.embedded.wire import AttributeValue, Description, WireError
 from sim2real_bench.envs.classes import CarlaClass
@@ -161,7 +162,10 @@ def test_defaults_of_the_library_are_valid():
 def test_message_sizes_are_those_the_client_reads():
     stamp = messages.Stamp(7, 0.35)
     control = (VehicleControl(throttle=0.5), 1)
-    states = [messages.ActorState(1, Transform()), messages.ActorState(2, Transform(1, 2, 3), control=control)]
+    states = [
+        messages.ActorState(1, Transform()),
+        messages.ActorState(2, Transform(1, 2, 3), union=messages.vehicle_union(*control)),
+    ]
     message = messages.world_state(stamp, 1, 0.0, 0.05, 0, states)
     assert len(message) == 4 + 48 + 36 + 2 * 119
     assert int.from_bytes(message[:4], "little") == len(message) - 4

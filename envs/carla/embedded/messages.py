@@ -83,7 +83,6 @@ class ActorState:
         velocity: m/s, world axes.
         angular_velocity: degrees per second.
         acceleration: m/s², world axes.
-        control: the held control and the gear, for vehicles without further state.
         union: the bytes that depend on the kind of actor (see ``vehicle_union`` and its neighbours).
     """
 
@@ -92,7 +91,6 @@ class ActorState:
     velocity: Vector = (0.0, 0.0, 0.0)
     angular_velocity: Vector = (0.0, 0.0, 0.0)
     acceleration: Vector = (0.0, 0.0, 0.0)
-    control: tuple[VehicleControl, int] | None = None
     union: bytes = b""
 
     def pack(self) -> bytes:
@@ -105,8 +103,7 @@ class ActorState:
             *self.angular_velocity,
             *self.acceleration,
         )
-        union = self.union or (vehicle_union(*self.control) if self.control else b"")
-        return (head + union).ljust(_ACTOR_BYTES, b"\0")
+        return (head + self.union).ljust(_ACTOR_BYTES, b"\0")
 
 
 def vehicle_union(

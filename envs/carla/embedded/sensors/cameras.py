@@ -13,7 +13,7 @@ from sim2real_bench.envs.carla.embedded.messages import SensorType, event_image,
 from sim2real_bench.envs.carla.embedded.render.view import CameraView, Images
 from sim2real_bench.envs.carla.embedded.sensors import catalogue, pixels
 from sim2real_bench.envs.carla.embedded.sensors.dvs import EventPixels
-from sim2real_bench.envs.carla.embedded.sensors.looks import looks
+from sim2real_bench.envs.carla.embedded.sensors.looks import Cast
 from sim2real_bench.envs.carla.embedded.sensors.noise import generator
 from sim2real_bench.envs.carla.embedded.sensors.scene import Delivery, Scene
 
@@ -119,8 +119,11 @@ def capture_cameras(cameras: Sequence[tuple[Sensor, Camera]], scene: Scene) -> I
     groups: dict[CameraView, list[tuple[Sensor, Camera]]] = {}
     for sensor, camera in cameras:
         groups.setdefault(_view(sensor), []).append((sensor, camera))
+    if not groups:
+        return
+    cast = Cast(scene)
     for view, members in groups.items():
-        images = _render(scene, view, members)
+        images = _render(scene, cast, view, members)
         for sensor, camera in members:
             message = camera.message(sensor, images, scene, view.fov_deg)
             if message is not None:
@@ -136,12 +139,12 @@ def _view(sensor: Sensor) -> CameraView:
     )
 
 
-def _render(scene: Scene, view: CameraView, members: Sequence[tuple[Sensor, Camera]]) -> Images:
+def _render(scene: Scene, cast: Cast, view: CameraView, members: Sequence[tuple[Sensor, Camera]]) -> Images:
     """One rendering for all cameras that stand in the same place.
 
     Noise and rain are seeded by the age of the picture's camera, so that an episode looks the same whatever ran before.
     """
     first = next((sensor for sensor, camera in members if "rgb" in camera.wants), members[0][0])
     want = frozenset[str]().union(*(camera.wants for _, camera in members))
-    actors = list(looks(scene, first.transform))
+    actors = cast.seen_from(first.transform)
     return scene.scenery.renderer.render(view, actors, scene.stamp.frame - first.born, scene.signals, want)

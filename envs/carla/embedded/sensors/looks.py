@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 
 from sim2real_bench.envs.carla.embedded.actors import Prop, Vehicle, Walker
-from sim2real_bench.envs.carla.embedded.geometry import Transform
+from sim2real_bench.envs.carla.embedded.geometry import Transform, compose
 from sim2real_bench.envs.carla.embedded.render.view import ActorLook
 from sim2real_bench.envs.carla.embedded.sensors.scene import Scene
 from sim2real_bench.envs.carla.embedded.town.bodies import BODIES
 
+_PEDAL_TURN_M = 5.0  # a turn of a bicycle's pedals takes it this far
+_LONGEST_HALF_M = 10.0
 
-def looks(scene: Scene, eye: Transform) -> Iterator[ActorLook]:
-    """Everything that moves or was put up, but the vehicle that the camera sits in."""
-    for vehicle in scene.vehicles:
-        if not vehicle.encloses(eye):
-            yield vehicle_look(vehicle)
-    for walker in scene.walkers:
-        yield walker_look(walker)
-    for prop in scene.props:
-        if prop.model.body in BODIES:
-            yield prop_look(prop)
+
+class Cast:
+    """Everything that moves or was put up in a scene, described once for all its cameras."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._vehicles = [(vehicle, vehicle_look(vehicle)) for vehicle in scene.vehicles]
+        self._others = [walker_look(walker) for walker in scene.walkers]
+        self._others += [prop_look(prop) for prop in scene.props if prop.model.body in BODIES]
+
+    def seen_from(self, eye: Transform) -> list[ActorLook]:
+        """All of them but the vehicle that a camera sits in."""
+        shown = [look for vehicle, look in self._vehicles if not (_beside(look, eye) and vehicle.encloses(eye))]
+        return shown + self._others
+
+
+def _beside(look: ActorLook, eye: Transform) -> bool:
+    """Near enough that the vehicle could hold the eye."""
+    return abs(look.x - eye.x) < _LONGEST_HALF_M and abs(look.y - eye.y) < _LONGEST_HALF_M
 
 
 def vehicle_look(vehicle: Vehicle) -> ActorLook:
@@ -28,17 +38,19 @@ def vehicle_look(vehicle: Vehicle) -> ActorLook:
     pose, model = vehicle.transform, vehicle.dynamics.model
     return ActorLook(
         pose.x, pose.y, pose.z, pose.yaw, model.body, vehicle.paint, model.half_length, model.half_width,
-        pitch_deg=pose.pitch, roll_deg=pose.roll, lights=vehicle.lights, actor_id=vehicle.actor_id,
+        pitch_deg=pose.pitch, roll_deg=pose.roll, lights=vehicle.lights,
+        phase=vehicle.dynamics.travelled * math.tau / _PEDAL_TURN_M, actor_id=vehicle.actor_id,
     )  # fmt: skip
 
 
 def walker_look(walker: Walker) -> ActorLook:
     """A pedestrian in its gait; drawn from the feet, while the actor's origin is the middle of its box."""
     pose, dynamics = walker.transform, walker.dynamics
+    model = dynamics.model
+    feet = compose(pose, Transform(z=-model.half_height))  # of one who lies they are where it faced
     return ActorLook(
-        pose.x, pose.y, dynamics.z, pose.yaw, dynamics.model.body, walker.paint, dynamics.model.half_length,
-        dynamics.model.half_width, pitch_deg=pose.pitch, roll_deg=pose.roll, phase=dynamics.phase,
-        actor_id=walker.actor_id,
+        feet.x, feet.y, feet.z, pose.yaw, model.body, walker.paint, model.half_length, model.half_width,
+        pitch_deg=pose.pitch, roll_deg=pose.roll, phase=dynamics.phase, actor_id=walker.actor_id,
     )  # fmt: skip
 
 
