@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from sim2real_bench.envs.carla.embedded.render.view import CameraView
 Float = npt.NDArray[np.float64]
 
 NEAR_M, FAR_M = 0.15, 900.0
+_STEEP = 0.15  # share of a corner ray that goes ahead
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,42 @@ class Camera:
         eye: (3,) position.
         forward: (3,) unit vector along the optical axis.
         view_projection: (4, 4) world to clip space.
+        focal_pixels: focal length.
     """
 
     eye: Float
     forward: Float
     view_projection: Float
+    focal_pixels: float
 
-    @property
+    @cached_property
     def heading(self) -> tuple[float, float]:
         """Horizontal unit vector of the optical axis."""
         length = math.hypot(self.forward[0], self.forward[1]) + 1e-9
         return float(self.forward[0] / length), float(self.forward[1] / length)
 
+    @cached_property
+    def rays(self) -> Float:
+        """(4, 3) directions from the eye through the corners of the picture, not normalised."""
+        inverse = np.linalg.inv(self.view_projection)
+        ends = np.array([(x, y, 1.0, 1.0) for x in (-1.0, 1.0) for y in (-1.0, 1.0)]) @ inverse.T
+        return np.asarray(ends[:, :3] / ends[:, 3:] - self.eye)
+
+    @cached_property
+    def half_width(self) -> float:
+        """Tangent of half the horizontal angle that the picture spans; infinity when it looks steeply up or down."""
+        ahead, aside = (self.rays[:, :2] @ self.axes.T).T
+        if (ahead < _STEEP * np.linalg.norm(self.rays, axis=1)).any():
+            return math.inf
+        return float(np.abs(aside / ahead).max())
+
+    @cached_property
+    def axes(self) -> Float:
+        """(2, 2) horizontal unit vectors ahead and to the right."""
+        x, y = self.heading
+        return np.array([[x, y], [y, -x]])
+
+    @cached_property
     def planes(self) -> Float:
         """(4, 4) left, right, bottom and top plane with unit normals; inside is positive."""
         m = self.view_projection
@@ -77,7 +103,7 @@ def camera_of(view: CameraView, shift_pixels: float) -> Camera:
             [0.0, 0.0, -1.0, 0.0],
         ]
     )
-    return Camera(eye, forward, projection @ look)
+    return Camera(eye, forward, projection @ look, scale * view.width / 2.0)
 
 
 def sun_projection(sun: tuple[float, float, float], bounds: tuple[float, float, float, float]) -> Float:
@@ -93,8 +119,3 @@ def sun_projection(sun: tuple[float, float, float], bounds: tuple[float, float, 
     matrix[2, :3] = -axis / (radius + 60.0)
     matrix[:3, 3] = -matrix[:3, :3] @ np.array([(x0 + x1) / 2.0, (y0 + y1) / 2.0, 5.0])
     return matrix
-
-
-def column_major(matrix: Float) -> bytes:
-    """A matrix as OpenGL wants it."""
-    return np.ascontiguousarray(matrix.T, np.float32).tobytes()

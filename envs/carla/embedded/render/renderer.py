@@ -1,4 +1,4 @@
-"""Draws a town from any camera: picture, semantic classes and depth in one pass."""
+"""Draws a town from any camera: picture, semantic classes, depth and instances in one pass."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ from typing import Any
 import numpy as np
 
 from sim2real_bench.envs.carla.embedded.render.atmosphere import Atmosphere, atmosphere
-from sim2real_bench.envs.carla.embedded.render.context import Programs, create_context
-from sim2real_bench.envs.carla.embedded.render.fleet import MASK_AHEAD_M, MASK_HALF_M, Fleet, vehicle_content
-from sim2real_bench.envs.carla.embedded.render.geometry import (
-    VERTEX_FORMAT,
-    VERTEX_NAMES,
-    lamp_light,
-    sky_dome,
-    static_meshes,
-)
-from sim2real_bench.envs.carla.embedded.render.projection import (
-    FAR_M,
-    NEAR_M,
-    Camera,
-    camera_of,
-    column_major,
-    sun_projection,
-)
+from sim2real_bench.envs.carla.embedded.render.clusters import Clusters
+from sim2real_bench.envs.carla.embedded.render.context import Programs, create_context, packed
+from sim2real_bench.envs.carla.embedded.render.fleet import (
+    BEAM_FORMAT,
+    BEAM_NAMES,
+    CONTACT_FORMAT,
+    CONTACT_NAMES,
+    MASK_AHEAD_M,
+    MASK_HALF_M,
+    Body,
+    Fleet,
+    Shown,
+    body_content,
+)  # fmt: skip
+from sim2real_bench.envs.carla.embedded.render.geometry import VERTEX_FORMAT, VERTEX_NAMES, lamp_light
+from sim2real_bench.envs.carla.embedded.render.occlusion import Horizon
+from sim2real_bench.envs.carla.embedded.render.projection import FAR_M, NEAR_M, Camera, camera_of, sun_projection
+from sim2real_bench.envs.carla.embedded.render.signal_lamps import LAMP_FORMAT, LAMP_NAMES, SignalLamps
+from sim2real_bench.envs.carla.embedded.render.sky import Sky
 from sim2real_bench.envs.carla.embedded.render.targets import Targets
-from sim2real_bench.envs.carla.embedded.render.view import DEFAULT_IMAGES, IMAGE_NAMES, ActorLook, CameraView, Images
+from sim2real_bench.envs.carla.embedded.render.view import (
+    DEFAULT_IMAGES,
+    IMAGE_NAMES,
+    ActorLook,
+    CameraView,
+    Images,
+)  # fmt: skip
 from sim2real_bench.envs.carla.embedded.town.model import Town
 from sim2real_bench.envs.carla.embedded.town.store import stored_layers
 from sim2real_bench.envs.carla.embedded.town.textures import SIDE, cloud_texture
@@ -35,13 +43,13 @@ from sim2real_bench.errors import ConfigurationError, SimulatorError
 
 SHADOW_SIDE, MASK_SIDE, SKY_SIZE = 4096, 512, (1024, 256)
 _SAMPLERS = (
-    "layers", "shadow_map", "clouds", "lamp_map", "vehicle_mask", "sky", "pass_colour", "pass_class", "pass_depth",
+    "layers", "shadow_map", "clouds", "lamp_map", "mask", "sky", "leaves", "pass_colour", "pass_class",
+    "pass_depth",
 )  # fmt: skip
 _UNITS = {name: unit for unit, name in enumerate(_SAMPLERS)}
-_OPAQUE = ("BUILDING", "GENERAL", "DETAIL", "GROUND")
-_REACH_M = {"LEAF": 200.0, "DECAL": 120.0, "DETAIL": 110.0}
 _MAX_SIZES = 6  # image sizes whose buffers are kept
 _SHADOW_MIN_SUN = 0.3  # weaker direct light throws no shadow
+_MESH = (VERTEX_FORMAT, *VERTEX_NAMES)
 
 
 class Renderer:
@@ -50,14 +58,14 @@ class Renderer:
     Args:
         town: what to draw.
         supersample: samples per pixel side for the picture, 1 to 4; class and depth are always taken at the centre
-            of the pixel.
+            of the pixel. With 1, edges are smoothed afterwards.
 
     Raises:
         ConfigurationError: ``supersample`` is out of range.
         MissingDependencyError: no OpenGL through EGL.
     """
 
-    def __init__(self, town: Town, supersample: int = 2) -> None:
+    def __init__(self, town: Town, supersample: int = 1) -> None:
         if not 1 <= supersample <= 4:
             raise ConfigurationError(f"supersample is {supersample}; choose 1 to 4")
         self._town, self._supersample = town, supersample
@@ -65,16 +73,21 @@ class Renderer:
         self._shift_pixels = (self._sample + 0.5) / supersample - 0.5
         self._context = context = create_context()
         with context:
-            self._programs = Programs(context)
-            self._programs.bind_units(_UNITS)
-            self._meshes = static_meshes(context, town.meshes)
-            self._fleet = Fleet(context, town.meshes.parked)
+            self._programs = Programs(context, _UNITS)
+            self._leaf_program = self._programs.per_vertex("leaf_sun.vert", "sun_seen")
+            self._clusters = Clusters(context, town.meshes)
+            self._static = [(self._clusters.vertices, *_MESH)]
+            self._fleet = Fleet(context)
+            self._signal_lamps = SignalLamps(context, town.signals)
+            self._dome = Sky(context)
             self._make_textures()
-            self._make_screen()
+            quad = np.array([-1, -1, 1, -1, 1, 1, -1, -1, 1, 1, -1, 1], np.float32)
+            self._quad = context.buffer(quad.tobytes())
+            self._triangle = context.buffer(np.array([-1, -1, 3, -1, -1, 3], np.float32).tobytes())
         self._targets: dict[tuple[int, int], Targets] = {}
-        self._arrays: dict[tuple[str, ...], Any] = {}
+        self._arrays: dict[tuple[object, ...], Any] = {}
         self._sun: tuple[float, float, float] | None = None
-        self._masked = False  # moving vehicles cast shadows in this frame
+        self._masked = False  # moving actors cast shadows or light in this frame
         self._air: Atmosphere
         self.set_weather(Weather())
 
@@ -94,25 +107,22 @@ class Renderer:
         for texture in (self._layers, self._clouds):
             texture.build_mipmaps()
             texture.filter = (context.LINEAR_MIPMAP_NEAREST, context.LINEAR)
+        self._leaf_sampler = context.sampler(
+            texture=self._layers, repeat_x=True, repeat_y=True, filter=(context.NEAREST_MIPMAP_NEAREST, context.NEAREST)
+        )
+        self._sun_seen = context.buffer(np.ones(sum(self._clusters.leaves), np.float32).tobytes())
         light = lamp_light(meshes.lamps, meshes.bounds)
         self._lamp_map = self._texture((light.shape[1], light.shape[0]), 4, light.tobytes())
-        self._sky = self._texture(SKY_SIZE, 4)
+        # The sky is drawn from a copy: software drivers stop for every texture that has been drawn to.
+        self._sky, self._sky_drawn = self._texture(SKY_SIZE, 4), self._texture(SKY_SIZE, 4)
         self._sky.repeat_x = True
-        self._sky_target = context.framebuffer([self._sky])
-        self._mask = self._texture((MASK_SIDE, MASK_SIDE), 1)
+        self._sky_target = context.framebuffer([self._sky_drawn])
+        self._mask = self._texture((MASK_SIDE, MASK_SIDE), 2)
         self._mask_target = context.framebuffer([self._mask])
         self._shadow_map = context.depth_texture((SHADOW_SIDE, SHADOW_SIDE))
         self._shadow_map.compare_func = "<="
         self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
         self._shadow_target = context.framebuffer(depth_attachment=self._shadow_map)
-
-    def _make_screen(self) -> None:
-        context = self._context
-        self._triangle = context.buffer(np.array([-1, -1, 3, -1, -1, 3], np.float32).tobytes())
-        quad = np.array([-1, -1, 1, -1, 1, 1, -1, -1, 1, 1, -1, 1], np.float32)
-        self._quad = context.buffer(quad.tobytes())
-        points, triangles = sky_dome()
-        self._dome = (context.buffer(points.tobytes()), context.buffer(triangles.tobytes()))
 
     # Weather --------------------------------------------------------------------------------------------------------
 
@@ -129,49 +139,28 @@ class Renderer:
 
     def _set_atmosphere(self, air: Atmosphere) -> None:
         x0, y0, x1, y1 = self._town.meshes.bounds
-        projection = sun_projection(air.sun, self._town.meshes.bounds)
-        self._programs.set(
-            sun=air.sun, sun_colour=air.sun_colour, sky_top=air.sky_top, sky_horizon=air.sky_horizon,
-            bounce=air.bounce, fog=(*air.fog, air.fog_density), fog_start=air.fog_start_m, wet=air.wet,
-            puddles=air.puddles, night=air.night, cloud=air.cloud, lamp_box=(x0, y0, x1 - x0, y1 - y0),
-            sun_projection=column_major(projection), near_far=(NEAR_M, FAR_M),
+        block = packed(
+            sun_projection(air.sun, self._town.meshes.bounds), (*air.fog, air.fog_density), (x0, y0, x1 - x0, y1 - y0),
+            air.sun, air.night, air.sun_colour, air.wet, air.sky_top, air.puddles, air.sky_horizon, air.cloud,
+            air.bounce, air.fog_start_m, (air.rain, air.noise, air.saturation, air.exposure), (NEAR_M, FAR_M),
+            air.wind, 0.0,
         )  # fmt: skip
+        self._programs.write_block("Air", block)
         self._air = air
+        self._sunny = max(air.sun_colour) >= _SHADOW_MIN_SUN
+        wanted = (("WET", air.wet > 0.02), ("NIGHT", air.night > 0.02), ("SHADOWS", self._sunny))
+        self._weather_defines = tuple(name for name, on in wanted if on)  # left-out parts would not be seen
         self._bind_textures()
         if self._sunny and air.sun != self._sun:
             self._draw_shadow_map()
             self._sun = air.sun
+        self._light_leaves()
         self._bake_sky()
 
-    @property
-    def _weather_defines(self) -> tuple[str, ...]:
-        """What the programs must do in this weather; left-out parts would not be seen."""
-        air = self._air
-        wanted = (("WET", air.wet > 0.02), ("NIGHT", air.night > 0.02), ("SHADOWS", self._sunny))
-        return tuple(name for name, on in wanted if on)
-
-    @property
-    def _sunny(self) -> bool:
-        """The sun is bright enough for shadows."""
-        return max(self._air.sun_colour) >= _SHADOW_MIN_SUN
-
-    def _array(self, key: tuple[str, ...], program: Any, content: list[tuple[Any, ...]], indices: Any = None) -> Any:
+    def _array(self, key: tuple[object, ...], program: Any, content: list[tuple[Any, ...]], indices: Any = None) -> Any:
         if key not in self._arrays:
             self._arrays[key] = self._context.vertex_array(program, content, indices, skip_errors=True)
         return self._arrays[key]
-
-    def _material(self, name: str) -> Any:
-        masked = self._masked and name in ("GROUND", "DECAL")
-        material = "GENERAL" if name == "DETAIL" else name
-        defines = (material, *self._weather_defines, *(("MASK",) if masked else ()))
-        mesh = self._meshes[name]
-        program = self._programs.get("surface.vert", "surface.frag", *defines)
-        return self._array((name, *defines), program, [(mesh.vertices, VERTEX_FORMAT, *VERTEX_NAMES)], mesh.indices)
-
-    def _vehicle(self, body: str, vertex: str, fragment: str, *defines: str, moving: bool = False) -> Any:
-        program = self._programs.get(vertex, fragment, *defines)
-        parts = self._fleet.bodies[body]
-        return self._array((body, vertex, *defines), program, vehicle_content(parts, moving), parts.indices)
 
     def _draw_shadow_map(self) -> None:
         context = self._context
@@ -179,15 +168,21 @@ class Renderer:
         context.viewport = (0, 0, SHADOW_SIDE, SHADOW_SIDE)
         self._shadow_target.clear()
         context.enable_only(context.DEPTH_TEST)
-        for name in ("BUILDING", "GENERAL", "DETAIL", "LEAF"):
-            mesh = self._meshes[name]
-            defines = ("LEAF",) if name == "LEAF" else ()
-            program = self._programs.get("shadow.vert", "shadow.frag", *defines)
-            key = ("shadow", name)
-            self._array(key, program, [(mesh.vertices, VERTEX_FORMAT, *VERTEX_NAMES)], mesh.indices).render()
-        for body, count in self._fleet.write_parked().items():
+        for name in ("BUILDING", "GENERAL", "LEAF", "BODY"):
+            count = self._clusters.write_all(name)
             if count:
-                self._vehicle(body, "shadow.vert", "shadow.frag", "VEHICLE").render(instances=count)
+                program = self._programs.get("shadow.vert", "shadow.frag", *(("LEAF",) if name == "LEAF" else ()))
+                array = self._array(("shadow", name), program, self._static, self._clusters.indices[name])
+                array.render(vertices=count)
+
+    def _light_leaves(self) -> None:
+        first, count = self._clusters.leaves
+        if not self._sunny:
+            self._sun_seen.write(np.ones(first + count, np.float32).tobytes())
+        elif count:
+            program = self._leaf_program
+            array = self._array(("leaf_sun",), program, self._static)
+            array.transform(self._sun_seen, self._context.POINTS, count, first=first, buffer_offset=4 * first)
 
     def _bake_sky(self) -> None:
         self._sky_target.use()
@@ -195,6 +190,7 @@ class Renderer:
         self._context.enable_only(self._context.NOTHING)
         program = self._programs.get("screen.vert", "sky_bake.frag")
         self._array(("sky_bake",), program, [(self._triangle, "2f", "corner")]).render()
+        self._sky.write(self._sky_target.read(components=4))
 
     # Frames ---------------------------------------------------------------------------------------------------------
 
@@ -216,31 +212,40 @@ class Renderer:
             want: which of ``IMAGE_NAMES`` to make.
 
         Raises:
-            ConfigurationError: an unknown body or image name.
+            ConfigurationError: an unknown body or image name, or too few states of signals.
         """
         unknown = want.difference(IMAGE_NAMES)
         if unknown or not want:
             raise ConfigurationError(f"images {sorted(want)} cannot be drawn; choose from {', '.join(IMAGE_NAMES)}")
         with self._current():
-            return self._frame(view, actors, frame, tuple(name for name in IMAGE_NAMES if name in want))
+            return self._frame(view, actors, frame, signals, tuple(name for name in IMAGE_NAMES if name in want))
 
-    def _frame(self, view: CameraView, vehicles: Sequence[ActorLook], frame: int, names: tuple[str, ...]) -> Images:
+    def _frame(
+        self, view: CameraView, actors: Sequence[ActorLook], frame: int, signals: Sequence[int], names: tuple[str, ...]
+    ) -> Images:
         targets = self._targets_for(view.width, view.height)
         camera = camera_of(view, self._shift_pixels)
-        planes = camera.planes()
         reach = min(600.0, self._air.fog_start_m + 3.6 / self._air.fog_density)
-        shown, casting, contacts = self._fleet.write_frame(vehicles, camera, planes, reach, self._air.sun)
-        heading = camera.heading
-        middle = camera.eye[:2] + np.asarray(heading) * MASK_AHEAD_M
-        self._programs.set(
-            view_projection=column_major(camera.view_projection), eye=tuple(camera.eye.tolist()), head_light=heading,
-            mask_box=(float(middle[0]), float(middle[1]), 1.0 / MASK_HALF_M, 0.0),
-        )  # fmt: skip
+        horizon = Horizon(camera, self._clusters.walls)
+        counts = self._clusters.write_visible(camera, reach, horizon)
+        sun = self._air.sun if self._sunny else None
+        shown = self._fleet.write_frame(actors, camera, reach, horizon, sun, self._air.night)
+        lamps = self._signal_lamps.write(signals, camera, reach)
+        self._set_view(camera, view, frame)
         self._bind_textures()
-        self._draw_mask(casting)
-        self._draw_scene(targets, camera, planes, reach, shown, contacts)
-        self._draw_images(targets, frame, names)
+        self._draw_mask(shown)
+        self._draw_scene(targets, camera, counts, shown, lamps)
+        self._draw_images(targets, names)
         return targets.read(names)
+
+    def _set_view(self, camera: Camera, view: CameraView, frame: int) -> None:
+        middle = camera.eye[:2] + np.asarray(camera.heading) * MASK_AHEAD_M
+        floor = self._town.relief.height(view.x, view.y)
+        block = packed(
+            camera.view_projection, (*middle, 1.0 / MASK_HALF_M, 0.0), camera.eye, floor, (view.width, view.height),
+            (frame % 1000) * 0.37 % 7.0, 0.0,
+        )  # fmt: skip
+        self._programs.write_block("View", block)
 
     def _targets_for(self, width: int, height: int) -> Targets:
         size = (width, height)
@@ -254,56 +259,77 @@ class Renderer:
         textures = (self._layers, self._shadow_map, self._clouds, self._lamp_map, self._mask, self._sky)
         for unit, texture in enumerate(textures):
             texture.use(unit)
+        self._leaf_sampler.use(_UNITS["leaves"])
 
-    def _draw_mask(self, casting: dict[str, int]) -> None:
-        self._masked = self._sunny and any(casting.values())
-        if not self._masked:
+    def _draw_mask(self, shown: Shown) -> None:
+        """Shadows and light cones of moving actors on the ground around the camera, from above."""
+        context = self._context
+        masked = bool(shown.casting or shown.beams)
+        if masked or self._masked:
+            self._mask_target.use()
+            self._mask_target.clear()
+        self._masked = masked
+        if not masked:
             return
-        self._mask_target.use()
-        self._mask_target.clear()
-        self._context.viewport = (0, 0, MASK_SIDE, MASK_SIDE)
-        self._context.enable_only(self._context.NOTHING)
-        for body, count in casting.items():
-            if count:
-                self._vehicle(body, "mask.vert", "mask.frag", moving=True).render(instances=count)
+        context.viewport = (0, 0, MASK_SIDE, MASK_SIDE)
+        context.enable_only(context.BLEND)
+        context.blend_func = context.ONE, context.ONE
+        for body, count in shown.casting:
+            program = self._programs.get("mask.vert", "mask.frag")
+            self._body_array(("mask", id(body)), program, body).render(instances=count)
+        if shown.beams:
+            program = self._programs.get("beam.vert", "beam.frag")
+            content = [(self._quad, "2f", "corner"), (self._fleet.beam, BEAM_FORMAT, *BEAM_NAMES)]
+            self._array(("beam",), program, content).render(instances=shown.beams)
 
-    def _draw_scene(
-        self, targets: Targets, camera: Camera, planes: Any, reach: float, shown: dict[str, int], contacts: int
-    ) -> None:
+    def _body_array(self, key: tuple[object, ...], program: Any, body: Body) -> Any:
+        return self._array(key, program, body_content(body, _MESH), body.indices)
+
+    def _draw_scene(self, targets: Targets, camera: Camera, counts: dict[str, int], shown: Shown, lamps: int) -> None:
         context = self._context
         targets.scene.use()
         context.viewport = (0, 0, *targets.pass_size)
         targets.scene.clear(0.0, 0.0, 0.0, 0.0, 1.0)
         context.enable_only(context.DEPTH_TEST | context.CULL_FACE)
-        for body, count in shown.items():
-            if count:
-                array = self._vehicle(body, "surface.vert", "surface.frag", "VEHICLE", *self._weather_defines)
-                array.render(instances=count)
-        for name in _OPAQUE:
-            self._draw_static(name, camera, planes, reach)
+        for name in ("BUILDING", "BODY"):
+            self._draw_static(name, counts[name])
+        for body, count in shown.bodies:
+            program = self._programs.get("surface.vert", "surface.frag", "BODY", "MOVING", *self._weather_defines)
+            self._body_array((id(body), *self._weather_defines), program, body).render(instances=count)
+        for name in ("GENERAL", "GROUND"):
+            self._draw_static(name, counts[name])
         context.disable(context.CULL_FACE)
-        self._draw_static("LEAF", camera, planes, reach)
-        sky = self._programs.get("sky.vert", "sky.frag")
-        self._array(("sky",), sky, [(self._dome[0], "3f 2f", "position", "uv_in")], self._dome[1]).render()
+        self._draw_static("LEAF", counts["LEAF"])
+        if lamps:
+            program = self._programs.get("lamp.vert", "lamp.frag")
+            content = [(self._quad, "2f", "corner"), (self._signal_lamps.instances, LAMP_FORMAT, *LAMP_NAMES)]
+            self._array(("lamp",), program, content).render(instances=lamps)
+        sky, (first, count) = self._programs.get("sky.vert", "sky.frag"), self._dome.sector(camera)
+        content = [(self._dome.vertices, "3f 2f", "position", "uv_in")]
+        self._array(("sky",), sky, content, self._dome.indices).render(first=first, vertices=count)
         # The alpha of each output blends that output: decals say in the alpha of the class whether they change it.
         context.enable(context.BLEND)
         context.blend_func = context.SRC_ALPHA, context.ONE_MINUS_SRC_ALPHA
         targets.scene.depth_mask = False
-        self._draw_static("DECAL", camera, planes, reach)
-        if contacts:
+        self._draw_static("DECAL", counts["DECAL"])
+        if shown.contacts:
             program = self._programs.get("contact.vert", "contact.frag")
-            content = [(self._quad, "2f", "corner"), (self._fleet.contact, "4f 2f /i", "at", "half_size")]
-            self._array(("contact",), program, content).render(instances=contacts)
+            content = [(self._quad, "2f", "corner"), (self._fleet.contact, CONTACT_FORMAT, *CONTACT_NAMES)]
+            self._array(("contact",), program, content).render(instances=shown.contacts)
         targets.scene.depth_mask = True
         context.disable(context.BLEND)
 
-    def _draw_static(self, name: str, camera: Camera, planes: Any, reach: float) -> None:
-        array = self._material(name)
-        for first, count in self._meshes[name].visible(camera, planes, min(reach, _REACH_M.get(name, reach))):
-            array.render(first=first, vertices=count)
+    def _draw_static(self, name: str, count: int) -> None:
+        if not count:
+            return
+        masked = ("MASK",) if self._masked and name in ("GROUND", "DECAL") else ()
+        defines = (name, *self._weather_defines, *masked)
+        program = self._programs.get("surface.vert", "surface.frag", *defines)
+        content = self._static if name != "LEAF" else [*self._static, (self._sun_seen, "1f", "sun_seen")]
+        self._array(defines, program, content, self._clusters.indices[name]).render(vertices=count)
 
-    def _draw_images(self, targets: Targets, frame: int, names: tuple[str, ...]) -> None:
-        air, context = self._air, self._context
+    def _draw_images(self, targets: Targets, names: tuple[str, ...]) -> None:
+        context = self._context
         for name, texture in (
             ("pass_colour", targets.colour),
             ("pass_class", targets.tags),
@@ -313,13 +339,9 @@ class Renderer:
         targets.output(names).use()
         context.viewport = (0, 0, targets.width, targets.height)
         context.enable_only(context.NOTHING)
-        defines = (f"SS {self._supersample}", f"SAMPLE {self._sample}", *(("RAIN",) if air.rain > 0.02 else ()))
+        defines = (f"SS {self._supersample}", f"SAMPLE {self._sample}", *(("RAIN",) if self._air.rain > 0.02 else ()))
         defines += tuple(f"{name.upper()} {place}" for place, name in enumerate(names))
         program = self._programs.get("screen.vert", "post.frag", *defines)
-        self._programs.set(
-            grade=(air.rain, (frame % 1000) * 0.37 % 7.0, air.noise, air.saturation),
-            exposure_wind=(air.exposure, air.wind), size=(float(targets.width), float(targets.height)),
-        )  # fmt: skip
         self._array(("post", *defines), program, [(self._triangle, "2f", "corner")]).render()
 
     def close(self) -> None:

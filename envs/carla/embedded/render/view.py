@@ -55,9 +55,11 @@ class ActorLook:
 
     Attributes:
         body: a name of ``town.bodies``.
+        half_height: of the box, 0 = as the body is modelled.
         lights: flags of ``carla.VehicleLightState``.
         phase: of the gait or the pedals, radians.
         actor_id: shown by instance segmentation.
+        visible: without, only its shadow and the light of its lamps on the road are seen (the camera is inside it).
     """
 
     x: float
@@ -73,6 +75,8 @@ class ActorLook:
     lights: int = 0
     phase: float = 0.0
     actor_id: int = 0
+    visible: bool = True
+    half_height: float = 0.0
 
 
 @dataclass(frozen=True)

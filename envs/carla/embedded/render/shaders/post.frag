@@ -4,10 +4,6 @@
 uniform sampler2D pass_colour;
 uniform sampler2D pass_class;
 uniform sampler2D pass_depth;
-uniform vec4 grade;         // rain, phase of rain and noise, strength of noise, saturation
-uniform vec2 exposure_wind; // exposure, slant of rain
-uniform vec2 near_far;
-uniform vec2 size;
 in vec2 q;
 // RGB, SEMANTIC, DEPTH and INSTANCE are defined as the location of each image that is asked for.
 #ifdef RGB
@@ -40,7 +36,7 @@ void main() {
 #else
     vec3 c = texelFetch(pass_colour, block, 0).rgb;
 #endif
-    c *= c * (4.0 * exposure_wind.x);
+    c *= c * (4.0 * grade.w);
     c = c * (2.51 * c + 0.03) / (c * (2.43 * c + 0.59) + 0.14);     // ACES, Narkowicz's fit
     c = sqrt(clamp(c, 0.0, 1.0));
     vec2 r = q * vec2(1.0, 0.5);
@@ -49,16 +45,16 @@ void main() {
     float streaks = 0.0;
     for (int k = 0; k < 2; k++) {
         float n = 70.0 + 60.0 * float(k);
-        float column = floor((u.x + u.y * exposure_wind.y * float(k + 1)) * n);
+        float column = floor((u.x + u.y * wind * float(k + 1)) * n);
         float h = fract(sin(column * 12.9898 + float(k) * 7.1) * 43758.5453);
-        float y = fract(u.y * (1.1 + h) + h * 17.0 + grade.y * (2.3 + h * 1.7));
+        float y = fract(u.y * (1.1 + h) + h * 17.0 + phase * (2.3 + h * 1.7));
         streaks += smoothstep(0.80, 0.99, y) * step(0.72, fract(h * 31.7)) * (0.5 + 0.5 * float(k));
     }
     c = mix(c, vec3(0.78, 0.80, 0.83) * (0.30 + 0.75 * dot(c, vec3(0.33)) + 0.08), clamp(grade.x * 0.28 * streaks, 0.0, 1.0));
 #endif
-    float grain = fract(sin(dot(gl_FragCoord.xy + grade.y * 61.0, vec2(12.9898, 78.233))) * 43758.5453) - 0.5;
-    c += grain * grade.z;
-    c = mix(vec3(dot(c, vec3(0.3, 0.6, 0.1))), c, grade.w);
+    float grain = fract(sin(dot(gl_FragCoord.xy + phase * 61.0, vec2(12.9898, 78.233))) * 43758.5453) - 0.5;
+    c += grain * grade.y;
+    c = mix(vec3(dot(c, vec3(0.3, 0.6, 0.1))), c, grade.z);
     rgb_out = vec4(c.bgr, 1.0);
 #endif
 #if defined(SEMANTIC) || defined(DEPTH) || defined(INSTANCE)

@@ -1,5 +1,4 @@
 // The whole sky as a texture: azimuth by elevation (denser near the horizon).
-uniform float rayleigh;
 in vec2 q;
 layout(location = 0) out vec4 colour_out;
 
