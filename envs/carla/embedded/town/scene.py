@@ -75,7 +75,7 @@ class Scene:
     @contextmanager
     def level(self, corners: Sequence[Sequence[float]]) -> Iterator[None]:
         """What is built inside stands upright at the mean height of the ground under the corners."""
-        if self.relief.flat:
+        if self.relief.flat or self._level is not None:
             yield
             return
         builders = (self.solid, self.cutout, self.decals)
@@ -143,11 +143,10 @@ class Scene:
 
     def obstacles(self) -> Obstacles:
         """All obstacles, in CARLA's frame."""
-        boxes = np.array(self._boxes, np.float64)
+        boxes = np.array(self._boxes, np.float64).reshape(-1, 5)
         boxes[:, 1:3] *= -1.0  # y and the sense of yaw
-        return Obstacles(
-            boxes, np.array(self._heights, np.float64), np.array(self._tags, np.uint8), np.zeros(len(boxes))
-        )
+        heights, bases = np.array(self._heights, np.float64), np.array(self._bases, np.float64)
+        return Obstacles(boxes, heights, np.array(self._tags, np.uint8), bases)
 
 
 def weighted(random: Random, weights: dict[str, float]) -> str:
