@@ -5,7 +5,7 @@ of a call there is about that of a dozen vehicles.
 """
 
 import math
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -108,4 +108,4 @@ class _Array:
 
 
 SCALAR: Operations[float] = _Scalar()
-ARRAY: Operations[Float] = _Array()
+ARRAY = cast("Operations[Float]", _Array())  # numpy describes its functions more generally than the protocol
