@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from sim2real_bench.envs.carla.embedded.actors import Prop, Vehicle, Walker
 from sim2real_bench.envs.carla.embedded.geometry import Transform, compose
@@ -23,8 +24,11 @@ class Cast:
         self._others += [prop_look(prop) for prop in scene.props if prop.model.body in BODIES]
 
     def seen_from(self, eye: Transform) -> list[ActorLook]:
-        """All of them but the vehicle that a camera sits in."""
-        shown = [look for vehicle, look in self._vehicles if not (_beside(look, eye) and vehicle.encloses(eye))]
+        """All of them; of the vehicle that a camera sits in only its shadow and its lights are seen."""
+        shown = [
+            replace(look, visible=False) if _beside(look, eye) and vehicle.encloses(eye) else look
+            for vehicle, look in self._vehicles
+        ]
         return shown + self._others
 
 
@@ -40,6 +44,7 @@ def vehicle_look(vehicle: Vehicle) -> ActorLook:
         pose.x, pose.y, pose.z, pose.yaw, model.body, vehicle.paint, model.half_length, model.half_width,
         pitch_deg=pose.pitch, roll_deg=pose.roll, lights=vehicle.lights,
         phase=vehicle.dynamics.travelled * math.tau / _PEDAL_TURN_M, actor_id=vehicle.actor_id,
+        half_height=model.half_height,
     )  # fmt: skip
 
 
@@ -51,14 +56,15 @@ def walker_look(walker: Walker) -> ActorLook:
     return ActorLook(
         feet.x, feet.y, feet.z, pose.yaw, model.body, walker.paint, model.half_length, model.half_width,
         pitch_deg=pose.pitch, roll_deg=pose.roll, phase=dynamics.phase, actor_id=walker.actor_id,
+        half_height=model.half_height,
     )  # fmt: skip
 
 
 def prop_look(prop: Prop) -> ActorLook:
     """A prop that has a shape."""
     pose, model = prop.transform, prop.model
-    half_length, half_width, _ = model.half_size
+    half_length, half_width, half_height = model.half_size
     return ActorLook(
         pose.x, pose.y, pose.z, pose.yaw, model.body, model.paint, half_length, half_width, pitch_deg=pose.pitch,
-        roll_deg=pose.roll, actor_id=prop.actor_id,
+        roll_deg=pose.roll, actor_id=prop.actor_id, half_height=half_height,
     )  # fmt: skip
