@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from sim2real_bench.envs.carla.embedded.town.lanes import Lane
 from sim2real_bench.envs.carla.embedded.town.palette import LAYER
-from sim2real_bench.envs.carla.embedded.town.plants import add_tree
+from sim2real_bench.envs.carla.embedded.town.plants import add_bush, add_tree
+from sim2real_bench.envs.carla.embedded.town.plaza import add_fountain
 from sim2real_bench.envs.carla.embedded.town.scene import KERB_M, Scene, box_polygon, scaled
 from sim2real_bench.envs.carla.embedded.town.signs import add_sign, add_signals
 from sim2real_bench.envs.carla.embedded.town.street_things import (
@@ -31,6 +32,7 @@ Vector = tuple[float, float]
 _KERB_SETBACK_M = 0.62
 _PLACE_EVERY_M = 8.0
 _LAMP_M = 6.4
+_ROUND_ISLAND_M = 8.0
 _FACES = ("limit30", "no_parking", "one_way", "priority", "crossing", "parking", "no_entry")
 _THING_SHARE, _SIGN_SHARE = 0.24, 0.10
 
@@ -46,6 +48,7 @@ def build_furniture(scene: Scene, lanes: Sequence[Lane], town_map: Any) -> None:
     add_signals(scene, scene.signals)
     if "tram" in scene.style.features:
         build_tramway(scene)
+    _plant_islands(scene)
     streets = [lane for lane in lanes if not lane.in_junction and lane.outermost and lane.sidewalk]
     _bus_stops(scene, streets)
     things = _shuffled_things(scene)
@@ -53,6 +56,22 @@ def build_furniture(scene: Scene, lanes: Sequence[Lane], town_map: Any) -> None:
         _line_kerb(scene, lane, things)
     for lane in streets:
         _crossing_bollards(scene, lane)
+
+
+def _plant_islands(scene: Scene) -> None:
+    """The middle of a roundabout gets a fountain and a ring of trees and bushes."""
+    for island in scene.plan.islands:
+        middle, radius = island.centroid, math.sqrt(island.area / math.pi)
+        if radius < _ROUND_ISLAND_M or not island.contains(middle.buffer(0.75 * radius)):
+            continue
+        add_fountain(scene, (middle.x, middle.y), min(3.2, radius / 3))
+        for k in range(7):
+            angle = math.tau * k / 7
+            x, y = (middle.x + 0.62 * radius * math.cos(angle), middle.y + 0.62 * radius * math.sin(angle))
+            if k % 2:
+                add_bush(scene, x, y, scene.random.uniform(0.8, 1.2))
+            else:
+                add_tree(scene, x, y, scene.random.uniform(0.8, 1.0))
 
 
 def _bus_stops(scene: Scene, streets: Sequence[Lane]) -> None:

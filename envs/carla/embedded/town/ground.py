@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,9 +18,11 @@ from sim2real_bench.envs.carla.embedded.town.surfaces import polygons
 from sim2real_bench.envs.classes import CarlaClass
 
 Float = npt.NDArray[np.float64]
+Colour = tuple[float, float, float]
 
 _BACKSTOP_M = 0.04
-_LAND_CELLS = 5  # land need not follow the relief as closely as the road
+_COVER_M = 0.012
+LAND_CELLS = 5  # land need not follow the relief as closely as the road
 
 
 def build_ground(scene: Scene) -> None:
@@ -30,13 +33,21 @@ def build_ground(scene: Scene) -> None:
     walks = triangulate(plan.pavement, scene.relief)
     mesh.floor(walks, KERB_M, LAYER["slabs"], CarlaClass.SIDEWALKS, 4.0, (0.84, 0.83, 0.82))
     for shape in (plan.land, *plan.islands):
-        mesh.floor(triangulate(shape, scene.relief, _LAND_CELLS), KERB_M, LAYER["grass"], CarlaClass.TERRAIN, 5.0)
+        mesh.floor(triangulate(shape, scene.relief, LAND_CELLS), KERB_M, LAYER["grass"], CarlaClass.TERRAIN, 5.0)
     for polygon in polygons(plan.road):
         for ring in (polygon.exterior, *polygon.interiors):
             _edge(scene, ring)
     # Where triangles of different heights meet, single pixels may look through: they must not see the sky.
     backstop = plan.road.envelope if scene.relief.flat else plan.road.buffer(1.0)
     mesh.floor(triangulate(backstop, scene.relief), -_BACKSTOP_M, LAYER["asphalt"], CarlaClass.ROADS, 4.0)
+
+
+def add_ground_cover(
+    scene: Scene, corners: Sequence[tuple[float, float]], layer: int, tag: int, tile_m: float, tint: Colour
+) -> None:
+    """Paving or gravel on a piece of land, a finger's breadth above it."""
+    triangles = triangulate(shapely.Polygon(corners), scene.relief, LAND_CELLS)
+    scene.solid.floor(triangles, KERB_M + _COVER_M, layer, tag, tile_m, tint)
 
 
 def _edge(scene: Scene, ring: shapely.LinearRing) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 
 from sim2real_bench.envs.carla.embedded.town.buildings import add_house, add_wall_obstacle, draw_design
+from sim2real_bench.envs.carla.embedded.town.ground import add_ground_cover
 from sim2real_bench.envs.carla.embedded.town.palette import LAYER
 from sim2real_bench.envs.carla.embedded.town.parking import park_at
 from sim2real_bench.envs.carla.embedded.town.plants import add_bush, add_tree
@@ -134,10 +135,7 @@ def _garden(scene: Scene, width: float, setback: float, place: Place) -> None:
         place(middle + 0.7, setback),
         place(middle - 0.7, setback),
     ]
-    scene.solid.polygon(
-        [(*p, KERB_M + 0.008) for p in path], [(0, 0), (0.4, 0), (0.4, setback / 4), (0, setback / 4)],
-        LAYER["gravel"], CarlaClass.SIDEWALKS, (0.95, 0.92, 0.88),
-    )  # fmt: skip
+    add_ground_cover(scene, path, LAYER["gravel"], CarlaClass.SIDEWALKS, 4.0, (0.95, 0.92, 0.88))
     if scene.random.random() < 0.75:
         x = scene.random.choice((0.18, 0.82)) * width
         add_tree(scene, *place(x, scene.random.uniform(1.3, 2.2)), scene.random.uniform(0.6, 0.9))
@@ -160,10 +158,7 @@ def _park(scene: Scene, width: float, depth: float, place: Place) -> None:
 def _yard(scene: Scene, width: float, setback: float, place: Place) -> None:
     """Gravel in front of the garages, and something large that is parked there."""
     corners = [place(0.0, 0.0), place(width, 0.0), place(width, setback), place(0.0, setback)]
-    uv = [(0.0, 0.0), (width / 5, 0.0), (width / 5, setback / 5), (0.0, setback / 5)]
-    scene.solid.polygon(
-        [(*p, KERB_M + 0.012) for p in corners], uv, LAYER["gravel"], CarlaClass.GROUND, (0.9, 0.88, 0.84)
-    )
+    add_ground_cover(scene, corners, LAYER["gravel"], CarlaClass.GROUND, 5.0, (0.9, 0.88, 0.84))
     a, b = place(0.0, 0.0), place(width, 0.0)
     yaw = math.atan2(b[1] - a[1], b[0] - a[0])
     body = scene.random.choice(("truck", "truck", "truck", "truck", "ambulance"))

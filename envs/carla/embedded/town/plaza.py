@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sim2real_bench.envs.carla.embedded.town.ground import add_ground_cover
 from sim2real_bench.envs.carla.embedded.town.palette import LAYER
 from sim2real_bench.envs.carla.embedded.town.plants import add_hedge, add_tree
 from sim2real_bench.envs.carla.embedded.town.scene import KERB_M, Scene, box_polygon
@@ -16,7 +17,6 @@ from sim2real_bench.envs.classes import CarlaClass
 Point = tuple[float, float]
 Place = Callable[[float, float], Point]
 
-_PAVED_M = 0.012  # above the land
 _BASIN_SIDES = 8
 _STONE = (0.66, 0.64, 0.59)
 _BRONZE = (0.20, 0.25, 0.21)
@@ -25,10 +25,7 @@ _BRONZE = (0.20, 0.25, 0.21)
 def add_plaza(scene: Scene, width: float, depth: float, place: Place) -> None:
     """A square on a lot; ``place(x, y)`` is x along the frontage and y away from it."""
     corners = [place(0.0, 0.0), place(width, 0.0), place(width, depth), place(0.0, depth)]
-    uv = [(0.0, 0.0), (width / 3, 0.0), (width / 3, depth / 3), (0.0, depth / 3)]
-    scene.solid.polygon(
-        [(*p, KERB_M + _PAVED_M) for p in corners], uv, LAYER["slabs"], CarlaClass.GROUND, (0.92, 0.86, 0.78)
-    )
+    add_ground_cover(scene, corners, LAYER["slabs"], CarlaClass.GROUND, 3.0, (0.92, 0.86, 0.78))
     middle = place(width / 2, depth * 0.48)
     scene.plazas += 1
     if scene.plazas % 3:
