@@ -84,9 +84,13 @@ def _lane_lines(painter: Painter, lane: Lane, centre: Colour) -> None:
     """The worn middle of a lane, the line on its right, and the one on its left where no other lane paints it."""
     points, right, half = lane.points, lane.right, (lane.widths / 2)[:, None]
     painter.strip(points, 0.62, (0.06, 0.06, 0.06), DecalKind.STAIN, _STAIN_Z, float(lane.key[0] * 13 % 50))
-    if lane.in_junction and lane.outermost and lane.innermost:
-        return  # lanes that cross have no lines; those that run side by side through a junction do
     left_line, right_line = lane.lines
+    if lane.in_junction and lane.outermost and lane.innermost:
+        # Lanes that cross have no lines; those that run side by side through a junction do, and lanes that branch off
+        # have one on their outer side.
+        if left_line == Line.NONE:
+            _line(painter, points + right * (half - _INSET_M), right_line)
+        return
     if lane.oncoming:
         if lane.key[2] < 0:
             _centre_line(painter, lane, centre)

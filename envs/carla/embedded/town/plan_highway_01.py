@@ -20,13 +20,17 @@ BRIDGE_M = 30.0
 _EXTRA_LANE_M = 150.0  # of the lanes for slowing down and speeding up
 _REST_STRETCH_M = STRAIGHT_M - 100.0
 _RAMP_RADIUS_M, _RAMP_ASIDE_M = 120.0, 26.0
-_RAMP_SHOULDER_M = 1.0
 _SPEED_KMH, _RAMP_KMH = 90.0, 50.0
 
 
 def _carriageway(lanes: int) -> tuple[LanePlan, ...]:
     driving = [LanePlan("driving", LANE_M, "broken")] * (lanes - 1) + [LanePlan("driving", LANE_M, "solid")]
     return (LanePlan("median", MEDIAN_M, "solid"), *driving, LanePlan("shoulder", SHOULDER_M))
+
+
+def _bridge_lanes() -> tuple[LanePlan, ...]:
+    """The lanes that go straight through; another lane runs beside them."""
+    return (*[LanePlan("driving", LANE_M, "broken")] * LANES, LanePlan("shoulder", SHOULDER_M))
 
 
 def _main_road(number: int, name: str, start: Pose, pieces: tuple[Piece, ...], lanes: int) -> RoadPlan:
@@ -91,7 +95,7 @@ def _rest_area(network: Network, number: int, beside: Mouth) -> RoadPlan:
     lanes = (
         LanePlan("driving", LANE_M, "solid"),
         LanePlan("parking", 2.6, setback_m=2.0 * arc + 4.0),
-        LanePlan("shoulder", _RAMP_SHOULDER_M),
+        LanePlan("shoulder", SHOULDER_M),
     )
     start = beside.inward.turned(math.pi).moved(0.0, -_left_border(LANES + 1))
     road = RoadPlan(number, f"rest{number}", start, pieces, lanes, (), "solid", speed_kmh=_RAMP_KMH)
@@ -106,11 +110,10 @@ def _link_carriageway(network: Network, way: list[tuple[int, Mouth, Mouth, Piece
         links = tuple((lanes_in[k].lane_id, lanes_out[k].lane_id) for k in range(LANES))
         inner = -_left_border(1)
         network.bridge(
-            junction, source, target, source.inward, (piece,), _carriageway(LANES)[1:], links, (inner, inner), "solid"
+            junction, source, target, source.inward, (piece,), _bridge_lanes(), links, (inner, inner), "solid"
         )
         last, extra = -_left_border(LANES), -_left_border(LANES + 1)
-        beside = SHOULDER_M if step in ("gain", "loss") else _RAMP_SHOULDER_M
-        lane = (LanePlan("driving", LANE_M, "solid"), LanePlan("shoulder", beside))
+        lane = (LanePlan("driving", LANE_M, "solid"), LanePlan("shoulder", SHOULDER_M))
         before, after = source, target
         if step == "gain":
             link, offsets = (lanes_in[LANES - 1].lane_id, lanes_out[LANES].lane_id), (last, extra)
