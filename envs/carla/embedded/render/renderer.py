@@ -44,7 +44,7 @@ from sim2real_bench.errors import ConfigurationError, SimulatorError
 SHADOW_SIDE, MASK_SIDE, SKY_SIZE = 4096, 512, (1024, 256)
 _SAMPLERS = (
     "layers", "shadow_map", "clouds", "lamp_map", "mask", "sky", "leaves", "pass_colour", "pass_class",
-    "pass_depth",
+    "pass_depth", "noise",
 )  # fmt: skip
 _UNITS = {name: unit for unit, name in enumerate(_SAMPLERS)}
 _MAX_SIZES = 6  # image sizes whose buffers are kept
@@ -111,6 +111,9 @@ class Renderer:
             texture=self._layers, repeat_x=True, repeat_y=True, filter=(context.NEAREST_MIPMAP_NEAREST, context.NEAREST)
         )
         self._sun_seen = context.buffer(np.ones(sum(self._clusters.leaves), np.float32).tobytes())
+        grain = np.random.default_rng(1).integers(0, 256, (512, 512), np.uint8)
+        self._noise = self._texture((512, 512), 1, grain.tobytes(), repeat=True)
+        self._noise.filter = (context.NEAREST, context.NEAREST)
         light = lamp_light(meshes.lamps, meshes.bounds)
         self._lamp_map = self._texture((light.shape[1], light.shape[0]), 4, light.tobytes())
         # The sky is drawn from a copy: software drivers stop for every texture that has been drawn to.
@@ -260,6 +263,7 @@ class Renderer:
         for unit, texture in enumerate(textures):
             texture.use(unit)
         self._leaf_sampler.use(_UNITS["leaves"])
+        self._noise.use(_UNITS["noise"])
 
     def _draw_mask(self, shown: Shown) -> None:
         """Shadows and light cones of moving actors on the ground around the camera, from above."""

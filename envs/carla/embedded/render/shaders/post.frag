@@ -4,6 +4,7 @@
 uniform sampler2D pass_colour;
 uniform sampler2D pass_class;
 uniform sampler2D pass_depth;
+uniform sampler2D noise;
 in vec2 q;
 // RGB, SEMANTIC, DEPTH and INSTANCE are defined as the location of each image that is asked for.
 #ifdef RGB
@@ -19,6 +20,28 @@ layout(location = DEPTH) out vec4 depth_out;
 layout(location = INSTANCE) out vec4 instance_out;
 #endif
 
+#ifdef RGB
+#if SS == 1
+// Smooths edges after the manner of FXAA (Lottes, 2009): where the neighbours differ, the mean along the edge.
+vec3 smoothed(vec2 p) {
+    const vec3 luma = vec3(0.3, 0.6, 0.1);
+    vec2 t = 1.0 / size;
+    vec3 middle = textureLod(pass_colour, p, 0.0).rgb;
+    float nw = dot(textureLod(pass_colour, p + t * vec2(-0.5, 0.5), 0.0).rgb, luma);
+    float ne = dot(textureLod(pass_colour, p + t * vec2(0.5, 0.5), 0.0).rgb, luma);
+    float sw = dot(textureLod(pass_colour, p + t * vec2(-0.5, -0.5), 0.0).rgb, luma);
+    float se = dot(textureLod(pass_colour, p + t * vec2(0.5, -0.5), 0.0).rgb, luma);
+    float m = dot(middle, luma);
+    vec2 along = vec2(sw + se - nw - ne, nw + sw - ne - se);
+    float steep = min(abs(along.x), abs(along.y)) + 0.02;
+    along = clamp(along / steep, -2.0, 2.0) * t;
+    vec3 mean = 0.5 * (textureLod(pass_colour, p - along * 0.33, 0.0).rgb + textureLod(pass_colour, p + along * 0.33, 0.0).rgb);
+    float contrast = max(max(max(nw, ne), max(sw, se)), m) - min(min(min(nw, ne), min(sw, se)), m);
+    return mix(middle, mean, smoothstep(0.03, 0.08, contrast));
+}
+#endif
+#endif
+
 void main() {
     ivec2 pixel = ivec2(gl_FragCoord.xy);
     ivec2 upright = ivec2(pixel.x, int(size.y) - 1 - pixel.y);      // row 0 of the output is the top
@@ -29,12 +52,12 @@ void main() {
 #if SS > 1
     vec2 texel = 1.0 / (size * float(SS));
     vec2 centre = (vec2(block) + 0.5) * texel, reach = texel * float(SS) * 0.25;
-    vec3 c = 0.25 * (texture(pass_colour, centre + reach * vec2(-1.0, -1.0)).rgb
-                   + texture(pass_colour, centre + reach * vec2(1.0, -1.0)).rgb
-                   + texture(pass_colour, centre + reach * vec2(-1.0, 1.0)).rgb
-                   + texture(pass_colour, centre + reach * vec2(1.0, 1.0)).rgb);
+    vec3 c = 0.25 * (textureLod(pass_colour, centre + reach * vec2(-1.0, -1.0), 0.0).rgb
+                   + textureLod(pass_colour, centre + reach * vec2(1.0, -1.0), 0.0).rgb
+                   + textureLod(pass_colour, centre + reach * vec2(-1.0, 1.0), 0.0).rgb
+                   + textureLod(pass_colour, centre + reach * vec2(1.0, 1.0), 0.0).rgb);
 #else
-    vec3 c = texelFetch(pass_colour, block, 0).rgb;
+    vec3 c = smoothed((vec2(upright) + 0.5) / size);
 #endif
     c *= c * (4.0 * grade.w);
     c = c * (2.51 * c + 0.03) / (c * (2.43 * c + 0.59) + 0.14);     // ACES, Narkowicz's fit
@@ -52,7 +75,7 @@ void main() {
     }
     c = mix(c, vec3(0.78, 0.80, 0.83) * (0.30 + 0.75 * dot(c, vec3(0.33)) + 0.08), clamp(grade.x * 0.28 * streaks, 0.0, 1.0));
 #endif
-    float grain = fract(sin(dot(gl_FragCoord.xy + phase * 61.0, vec2(12.9898, 78.233))) * 43758.5453) - 0.5;
+    float grain = textureLod(noise, (gl_FragCoord.xy + floor(vec2(phase * 761.0, phase * 1373.0))) / 512.0, 0.0).r - 0.5;
     c += grain * grade.y;
     c = mix(vec3(dot(c, vec3(0.3, 0.6, 0.1))), c, grade.z);
     rgb_out = vec4(c.bgr, 1.0);
