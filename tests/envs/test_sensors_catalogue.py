@@ -8,6 +8,7 @@ from sim2real_bench.envs.carla.embedded.sensors.catalogue import (
     ACCEPTED_WITHOUT_EFFECT,
     CAMERAS,
     LANE_INVASION,
+    REMARKS,
     RGB,
     SENSOR_BLUEPRINTS,
     UNSUPPORTED_SENSORS,
@@ -23,6 +24,7 @@ def described(type_id, **attributes):
 def test_every_blueprint_can_capture():
     assert set(SENSOR_BLUEPRINTS) == {*CAMERAS, *DEVICES, LANE_INVASION}
     assert set(SENSOR_BLUEPRINTS) <= set(BLUEPRINTS)
+    assert set(REMARKS) <= set(SENSOR_BLUEPRINTS)
 
 
 @pytest.mark.parametrize("type_id", SENSOR_BLUEPRINTS)
@@ -68,3 +70,11 @@ def test_sensors_that_are_not_supported_are_listed_and_refused_by_name(type_id):
     assert type_id in BLUEPRINTS
     with pytest.raises(ConfigurationError, match=f"{type_id} is not supported"):
         resolve(described(type_id))
+
+
+def test_an_integer_may_be_written_with_a_fraction_of_zero():
+    assert resolve(described("sensor.lidar.ray_cast", channels="64.0"))["channels"] == "64"
+    assert resolve(described(RGB, image_size_x="800"))["image_size_x"] == "800"
+    for wrong in ("64.5", "nan", "inf", "1e400", ""):
+        with pytest.raises(ConfigurationError, match="is not a int"):
+            resolve(described("sensor.lidar.ray_cast", channels=wrong))

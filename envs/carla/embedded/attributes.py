@@ -45,6 +45,15 @@ class Attribute:
         choices = list(self.recommended) if self.modifiable else []
         return [self.name, int(self.type), self.recommended[0], choices, self.modifiable, self.restricted]
 
+    def normal(self, value: str) -> str:
+        """A value's text as ``check`` accepts it, integers without a fraction.
+
+        Raises:
+            ConfigurationError: as ``check``.
+        """
+        self.check(value)
+        return str(_whole(value)) if self.type is AttributeType.INT else value
+
     def check(self, value: str) -> None:
         """Accept a value's text.
 
@@ -68,12 +77,18 @@ class Attribute:
         if self.type is AttributeType.BOOL and value.lower() not in ("true", "false"):
             raise ValueError(value)
         if self.type is AttributeType.INT:
-            return [int(value)]
+            return [_whole(value)]
         if self.type is AttributeType.FLOAT:
             return [float(value)]
         if self.type is AttributeType.COLOUR:
             return [float(channel) for channel in colour(value)]
         return []
+
+
+def _whole(value: str) -> int:
+    """An integer, also where a client wrote it as ``64.0``."""
+    whole, point, fraction = value.partition(".")
+    return int(whole if point and not fraction.strip("0") else value)
 
 
 def colour(value: str) -> tuple[int, int, int]:

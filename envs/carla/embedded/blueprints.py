@@ -111,8 +111,7 @@ def resolve(wanted: Description) -> dict[str, str]:
     for given in wanted.attributes:
         if given.name not in known:
             raise ConfigurationError(f"blueprint {wanted.type_id} has no attribute {given.name!r}")
-        known[given.name].check(given.value)
-        values[given.name] = given.value
+        values[given.name] = known[given.name].normal(given.value)
     if wanted.type_id in CAMERAS:
         pixels = int(values["image_size_x"]) * int(values["image_size_y"])
         if pixels > MAX_IMAGE_PIXELS:
