@@ -8,7 +8,6 @@ flags of ``carla.VehicleLightState``.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -290,26 +289,3 @@ def car_mesh(body: str) -> Mesh:
     if body == "police":
         _police(build, shape, half_width)
     return build.build()
-
-
-def vehicle_mesh(body: str) -> Mesh:
-    """The mesh of any body."""
-    from sim2real_bench.envs.carla.embedded.render.body_mesh import body_mesh
-
-    return body_mesh(body)
-
-
-def instance_row(
-    x: float,
-    y: float,
-    z: float,
-    yaw: float,
-    body: str,
-    colour: tuple[int, int, int],
-    half_length: float,
-    half_width: float,
-) -> tuple[float, ...]:
-    """What the shader wants per vehicle: position and yaw (right-handed), paint 0 to 1, length and width factors."""
-    shape = BODIES[body]
-    paint = [math.pow(channel / 255.0, 2.0) for channel in colour]
-    return (x, y, z, yaw, *paint, 0.0, half_length / shape.half_length, half_width / shape.half_width)

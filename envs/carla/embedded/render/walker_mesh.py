@@ -19,6 +19,7 @@ _GREY: Colour = (0.10, 0.10, 0.11)
 _BROWN: Colour = (0.055, 0.03, 0.018)
 _BLOND: Colour = (0.40, 0.27, 0.11)
 _BLACK: Colour = (0.02, 0.018, 0.016)
+_OVERLAP = 0.09
 _SIDES = np.array([[1.0, 0.0], [0.55, 0.85], [-0.55, 0.85], [-1.0, 0.0], [-0.55, -0.85], [0.55, -0.85]])
 
 
@@ -143,14 +144,15 @@ def _limbs(build: BodyBuilder, figure: Figure, posture: Posture, side_scale: tup
     hand, foot = ends[0] * scale, ends[1] * scale
     joint = hip + np.array([0.0, side * 0.085, -0.02]) * scale
     knee = _middle_joint(joint, foot, 0.43 * scale, 0.44 * scale, np.array(posture.knees))
-    build.bar(knee, joint, (0.055 * scale, 0.08 * scale), leg)
-    build.bar(foot, knee, (0.042 * scale, 0.055 * scale), leg)
+    # Each bone reaches a little beyond the joint, so that bent limbs have no gaps.
+    build.bar(knee + (knee - joint) * _OVERLAP, joint, (0.056 * scale, 0.08 * scale), leg)
+    build.bar(foot, knee + (knee - foot) * _OVERLAP, (0.042 * scale, 0.058 * scale), leg)
     shoe = foot - np.array([0.07, 0.045, 0.08]) * scale
     build.box(tuple(shoe.tolist()), tuple((shoe + np.array([0.25, 0.09, 0.09]) * scale).tolist()), TRIM, bottom=True)
     shoulder = neck + np.array([0.0, side * 0.155, -0.07]) * scale
     elbow = _middle_joint(shoulder, hand, 0.29 * scale, 0.27 * scale, np.array(posture.elbows))
-    build.bar(elbow, shoulder, (0.042 * scale, 0.055 * scale), PAINT, sides=4)
-    build.bar(hand, elbow, (0.035 * scale, 0.042 * scale), PAINT, sides=4)
+    build.bar(elbow + (elbow - shoulder) * _OVERLAP, shoulder, (0.042 * scale, 0.055 * scale), PAINT, sides=4)
+    build.bar(hand, elbow + (elbow - hand) * _OVERLAP, (0.035 * scale, 0.044 * scale), PAINT, sides=4)
     x, y, z = hand.tolist()
     r = 0.04 * scale
     build.box((x - r, y - r * 0.6, z - 2 * r), (x + r, y + r * 0.6, z + 0.2 * r), figure.skin, bottom=True)

@@ -93,7 +93,7 @@ _STYLES = {
         ),
         lots={
             "terrace": 0.4, "shops": 0.9, "flats": 1.5, "office": 1.4, "house": 0.25,
-            "park": 0.6, "plaza": 0.4, "yard": 0.14,
+            "park": 0.45, "plaza": 0.2, "yard": 0.14,
         },
         walls={"ribbon": 1.5, "plaster2": 0.5, "stone": 0.7, "concrete": 0.6, "brick2": 0.4},
         barriers={"brick_wall": 0.4, "plaster_wall": 0.5, "hedge": 1.3, "railings": 0.9, "mesh": 0.8},
