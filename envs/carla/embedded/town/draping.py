@@ -66,12 +66,18 @@ def _level(shape: shapely.Geometry, squares: Float) -> shapely.Geometry:
 
 def _sloping(shape: shapely.Geometry, relief: Relief, cells: int) -> Float:
     """(N, 4) squares of the relief that meet a shape and are not level: x0, y0, x1, y1, right-handed frame."""
-    heights = relief.nodes[::cells, ::cells]
+    x0, y0, x1, y1 = shape.bounds
+    step = CELL_M * cells
+    # Only the part of the grid around the shape is looked at.
+    left, right = max(int((x0 - relief.x0) / step) - 1, 0), max(int((x1 - relief.x0) / step) + 3, 0)
+    top, bottom = max(int((-y1 - relief.y0) / step) - 1, 0), max(int((-y0 - relief.y0) / step) + 3, 0)
+    heights = relief.nodes[::cells, ::cells][top:bottom, left:right]
+    if min(heights.shape) < 2:
+        return np.zeros((0, 4))
     low = np.minimum.reduce([heights[:-1, :-1], heights[1:, :-1], heights[:-1, 1:], heights[1:, 1:]])
     high = np.maximum.reduce([heights[:-1, :-1], heights[1:, :-1], heights[:-1, 1:], heights[1:, 1:]])
     rows, columns = np.nonzero(high - low > _LEVEL_M)
-    step = CELL_M * cells
-    x, y = relief.x0 + columns * step, -(relief.y0 + rows * step)
+    x, y = relief.x0 + (columns + left) * step, -(relief.y0 + (rows + top) * step)
     squares = np.c_[x, y - step, x + step, y]
     shapely.prepare(shape)
     meets: npt.NDArray[np.bool_] = shapely.intersects(shape, shapely.box(*squares.T))

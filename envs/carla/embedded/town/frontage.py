@@ -13,6 +13,7 @@ import shapely
 from sim2real_bench.envs.carla.embedded.town.barriers import add_barrier
 from sim2real_bench.envs.carla.embedded.town.buildings import add_corner_house, draw_design
 from sim2real_bench.envs.carla.embedded.town.lots import LOT_KINDS, Lot, Plot, add_lot
+from sim2real_bench.envs.carla.embedded.town.polyline import Polyline
 from sim2real_bench.envs.carla.embedded.town.scene import Scene, weighted
 
 Point = tuple[float, float]
@@ -33,19 +34,17 @@ class Front:
         self._points = np.asarray(ring.coords, np.float64)
         self._arc = np.r_[0.0, np.cumsum(np.hypot(*np.diff(self._points, axis=0).T))]
         self.length = float(self._arc[-1])
+        self._line = Polyline(self._arc, self._points)
 
     def at(self, arc: float, inward: float = 0.0) -> Point:
         """A point, moved ``inward`` metres onto the land."""
-        s = arc % self.length
-        x, y = (float(np.interp(s, self._arc, self._points[:, k])) for k in (0, 1))
+        x, y = self._line.at(arc % self.length)
         heading = self.heading(arc)
         return x - math.sin(heading) * inward, y + math.cos(heading) * inward
 
     def heading(self, arc: float, span: float = 0.6) -> float:
         """Direction along the ring."""
-        ends = []
-        for s in ((arc - span) % self.length, (arc + span) % self.length):
-            ends.append([float(np.interp(s, self._arc, self._points[:, k])) for k in (0, 1)])
+        ends = [self._line.at(s % self.length) for s in (arc - span, arc + span)]
         return math.atan2(ends[1][1] - ends[0][1], ends[1][0] - ends[0][0])
 
     def corners(self) -> list[float]:

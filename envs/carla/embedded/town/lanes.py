@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from sim2real_bench.envs.carla.embedded.town.polyline import Polyline
+
 Float = npt.NDArray[np.float64]
 
 STEP_M = 1.0
@@ -84,6 +86,10 @@ class Lane:
         return np.r_[0.0, np.cumsum(np.hypot(*np.diff(self.points, axis=0).T))]
 
     @cached_property
+    def _line(self) -> Polyline:
+        return Polyline(self.arc, np.c_[self.points, np.unwrap(self.headings)])
+
+    @cached_property
     def kerb(self) -> Float:
         """(N,) distance from the centre to the edge of what is paved on the right."""
         edge: Float = self.widths / 2 + self.parking + self.shoulder
@@ -91,8 +97,7 @@ class Lane:
 
     def at(self, arc_m: float) -> tuple[Float, Float, Float]:
         """Centre, forward and right unit vectors at an arc length."""
-        x, y = (float(np.interp(arc_m, self.arc, self.points[:, k])) for k in (0, 1))
-        heading = float(np.interp(arc_m, self.arc, np.unwrap(self.headings)))
+        x, y, heading = self._line.at(arc_m)
         forward = np.array([math.cos(heading), math.sin(heading)])
         return np.array([x, y]), forward, np.array([forward[1], -forward[0]])
 

@@ -76,8 +76,19 @@ class Painter:
 
     def bar(self, centre: Float, direction: Float, half_length: float, half_width: float, colour: Colour) -> None:
         """A painted rectangle."""
-        ends = np.array([centre - direction * half_length, centre + direction * half_length])
-        self.strip(ends, half_width, colour, DecalKind.LINE)
+        left, reach, z = np.array([-direction[1], direction[0]]), half_width + _SOFT_EDGE_M, _PAINT_Z
+        if not self._relief.flat:
+            self.strip(
+                np.array([centre - direction * half_length, centre + direction * half_length]), half_width, colour,
+                DecalKind.LINE,
+            )  # fmt: skip
+            return
+        corners = [
+            (*(centre + direction * (along * half_length) + left * (across * reach)).tolist(), z)
+            for along, across in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+        ]
+        uv = [(-reach, 0.0), (-reach, 2 * half_length), (reach, 2 * half_length), (reach, 0.0)]
+        self._mesh.polygon(corners, uv, DecalKind.LINE, CarlaClass.ROAD_LINES, colour, half_width, (0.0, 0.0, 1.0))
 
 
 def _lane_lines(painter: Painter, lane: Lane, centre: Colour) -> None:
