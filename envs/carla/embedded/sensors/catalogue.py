@@ -28,7 +28,6 @@ CAMERAS = (RGB, DEPTH, SEMANTIC, INSTANCE, OPTICAL_FLOW, NORMALS, DVS)
 
 UNSUPPORTED_SENSORS: dict[str, str] = {
     "sensor.camera.cosmos_visualization": "it feeds a video model that does not come with this server",
-    "sensor.lidar.hss_lidar": "its scan pattern is not public",
     "sensor.other.rss": "it needs a client built with the RSS library",
     "sensor.other.v2x": "radio messages between vehicles are not simulated",
     "sensor.other.v2x_custom": "radio messages between vehicles are not simulated",
@@ -170,3 +169,21 @@ ACCEPTED_WITHOUT_EFFECT: dict[str, str] = {
     "role_name": "it is a name for the client's own use",
 }
 """Attributes that are checked and kept but change nothing a sensor delivers, with the reason."""
+
+_BOXES = (
+    "rays meet the ground and the boxes that vehicles collide with: trunks, not leaves; whoever carries it is passed"
+)
+
+REMARKS: dict[str, str] = {
+    RGB: "a pinhole with its own exposure; see the attributes without effect",
+    DVS: "as often as the world ticks; brightness changes linearly in between",
+    INSTANCE: "actors have their ids, everything that stands has 0",
+    NORMALS: "from the depths of neighbouring pixels, in world axes; rough in leaves, 0 in the sky",
+    OPTICAL_FLOW: "motion since the sensor's last capture; pedestrians move as rigid bodies",
+    LIDAR: _BOXES,
+    SEMANTIC_LIDAR: _BOXES,
+    RADAR: _BOXES,
+    OBSTACLE: "the ground is no obstacle; edges of boxes are met early by up to the hit radius",
+    LANE_INVASION: "found by the client itself",
+}
+"""What is simpler than in CARLA, by type id."""
