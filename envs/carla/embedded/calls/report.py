@@ -76,7 +76,8 @@ def rows(methods: Mapping[str, Method]) -> Iterator[Row]:
     for owner in CLASSES:
         kind = getattr(carla, owner)
         bases = [base for base in inspect.getmro(kind)[1:] if base.__module__.startswith("carla")]
-        for member in sorted(name for name in vars(kind) if not name.startswith("_")):
+        own = {name for name in vars(kind) if not name.startswith("_")}
+        for member in sorted(own | set(CALLS.get(owner, {}))):
             seen.add((kind, member))
             inherited = any((base, member) in seen and member not in CALLS.get(owner, {}) for base in bases)
             if not inherited:
@@ -119,7 +120,8 @@ def _line(row: Row) -> str:
 
 def _sensors() -> list[str]:
     lines = ["", "## Sensors", "", "| blueprint | state | remark |", "|---|---|---|"]
-    lines += [f"| `{name}` | yes | |" for name in sorted(catalogue.SENSOR_BLUEPRINTS)]
+    remarks = catalogue.REMARKS
+    lines += [f"| `{name}` | yes | {remarks.get(name, '')} |" for name in sorted(catalogue.SENSOR_BLUEPRINTS)]
     lines += [f"| `{name}` | refused | {why} |" for name, why in sorted(catalogue.UNSUPPORTED_SENSORS.items())]
     lines += ["", "Attributes that are checked and kept but change nothing:", "", "| attribute | reason |", "|---|---|"]
     return lines + [f"| `{name}` | {why} |" for name, why in sorted(catalogue.ACCEPTED_WITHOUT_EFFECT.items())]

@@ -158,7 +158,8 @@ CALLS: dict[str, dict[str, Call]] = {
         ("get_pose_from_animation", "get_pose_from_animation", _SILENT),
     ),
     "WalkerAIController": _calls(
-        ("start", "set_actor_simulate_physics get_required_files request_file",
+        ("start", "set_actor_simulate_physics set_actor_collisions get_map_info get_required_files get_map_data "
+         "request_file",
          "the client walks the pedestrian itself, on the server's navigation mesh, by ApplyWalkerState commands"),
     ),
     "TrafficLight": _calls(
@@ -171,8 +172,8 @@ CALLS: dict[str, dict[str, Call]] = {
         ("get_group_traffic_lights", "get_group_traffic_lights"),
         ("get_light_boxes", "get_light_boxes"),
     ),
+    "Sensor": _calls(("listen", "get_sensor_token")),
     "ServerSideSensor": _calls(
-        ("listen", "get_sensor_token"),
         ("listen_to_gbuffer stop_gbuffer", "get_gbuffer_token"),
         ("enable_gbuffers", "enable_gbuffers"),
         ("enable_for_ros", "enable_sensor_for_ros", _SILENT),

@@ -37,7 +37,7 @@ def map_methods(world: World) -> dict[str, Method]:
 
     def project(start: Vector, direction: Vector, reach: float) -> list[Any]:
         hits = cast(start, direction, reach)
-        return [True, hits[0].wire()] if hits else [False]
+        return [True, hits[0].wire()] if hits else [False, [[0.0, 0.0, 0.0], 0]]
 
     def ray(start: Vector, end: Vector) -> list[Any]:
         direction = (end[0] - start[0], end[1] - start[1], end[2] - start[2])
