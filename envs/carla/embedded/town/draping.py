@@ -28,7 +28,7 @@ class Levelled:
 
 def triangulate(shape: shapely.Geometry, relief: Relief, cells: int = 1) -> Float:
     """(T, 3, 2) triangles of a shape, anticlockwise; on slopes none reaches beyond ``cells`` cells of the relief."""
-    if relief.flat:
+    if relief.flat or shape.is_empty:
         return _delaunay(shape)
     squares = _sloping(shape, relief, cells)
     if not len(squares):
