@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sim2real_bench.envs.carla.embedded import physics, wire
 from sim2real_bench.envs.carla.embedded.actors import Actor, Prop, Sensor, Solid, Vehicle, Walker
@@ -50,6 +51,8 @@ class World:
         self.free_running = asyncio.Event()
         self._started = time.monotonic()
         self._last_actor = 0
+        self.actors: dict[int, Actor] = {}
+        self._former_boxes: OrderedDict[int, list[Any]] = OrderedDict()
         self.scenery: Scenery
         self.spectator: Actor
         self.traffic: Traffic
@@ -70,7 +73,9 @@ class World:
         self.scenery = self.library.load(map_name) if map_name else self.scenery
         self.episode += 1
         self.elapsed = 0.0
-        self.actors: dict[int, Actor] = {}
+        for actor in self.actors.values():
+            self._remember_box(actor)
+        self.actors = {}
         self._first_frame = self.frame + 1
         if reset_settings:
             self.apply_settings(wire.EpisodeSettings())
@@ -169,6 +174,23 @@ class World:
             )
         return self.actors[actor_id]
 
+    def bounding_box(self, actor_id: int) -> list[Any]:
+        """``[location, half sizes, rotation, actor id]`` of an actor, or of one that has not been gone for long.
+
+        A traffic manager asks for its vehicles' boxes at every tick; an error for one that was destroyed a moment ago
+        would end the client's process.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        former = self._former_boxes.get(actor_id)
+        return self.find(actor_id).bounding_box() if former is None else former
+
+    def _remember_box(self, actor: Actor) -> None:
+        self._former_boxes[actor.actor_id] = actor.bounding_box()
+        while len(self._former_boxes) > MAX_ACTORS:
+            self._former_boxes.popitem(last=False)
+
     def find_vehicle(self, actor_id: int) -> Vehicle:
         """The vehicle of an id.
 
@@ -200,7 +222,7 @@ class World:
         actor = self.find(actor_id)
         if actor is self.spectator or isinstance(actor, TrafficSignal):
             raise RefusedError(f"a {actor.type_id} cannot be destroyed, it belongs to the episode")
-        del self.actors[actor_id]
+        self._remember_box(self.actors.pop(actor_id))
         for child in self.actors.values():
             if child.parent is actor:
                 child.parent = None

@@ -62,7 +62,7 @@ def actor_methods(world: World) -> dict[str, Method]:
         "destroy_actor": Method(destroy, (actor,)),
         "set_actor_transform": Method(world.place, (actor, wire.transform), Reply.VOID),
         "set_actor_location": Method(world.place_at, (actor, wire.location), Reply.VOID),
-        "get_actor_bounding_box": Method(lambda actor: world.find(actor).bounding_box(), (actor,)),
+        "get_actor_bounding_box": Method(world.bounding_box, (actor,)),
         "get_sensor_token": Method(token, (integer("stream id"),)),
         "get_imui_gravity": Method(lambda: world.imu_gravity),
         "set_imui_gravity": Method(set_gravity, (_gravity,), Reply.VOID),
