@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sim2real_bench.envs.carla.embedded import physics
 from sim2real_bench.envs.carla.embedded.actors import Prop
@@ -11,6 +13,7 @@ from sim2real_bench.envs.carla.embedded.collisions import StaticField, contact_b
 from sim2real_bench.envs.carla.embedded.dynamics.crashes import EMPTY, car, pedestrian, wall
 from sim2real_bench.envs.carla.embedded.dynamics.experiments import MKZ, ROLLING, ramp
 from sim2real_bench.envs.carla.embedded.dynamics.fleet import SMALLEST_FLEET
+from sim2real_bench.envs.carla.embedded.dynamics.physics_control import Gear, PhysicsControl, WheelControl
 from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.prop_models import PROP_MODELS
 from sim2real_bench.envs.carla.embedded.town.relief import FLAT
@@ -243,3 +246,51 @@ def test_a_constant_velocity_is_held_in_the_vehicles_axes():
     tick([driver], count=20)
     assert driver.velocity == pytest.approx((0.0, 5.0, 0.0), abs=1e-6)
     assert driver.dynamics.y == pytest.approx(5.0, rel=0.02)
+
+
+_physics = st.builds(
+    PhysicsControl,
+    torque_curve=st.lists(
+        st.tuples(st.floats(-1e6, 1e6), st.floats(0, 1e6)), min_size=1, max_size=5
+    ).map(lambda points: tuple(sorted(points))),
+    max_rpm=st.floats(1, 1e6),
+    moi=st.just(1.0),
+    damping_rate_full_throttle=st.just(0.15),
+    damping_rate_zero_throttle_clutch_engaged=st.just(2.0),
+    damping_rate_zero_throttle_clutch_disengaged=st.just(0.35),
+    use_gear_autobox=st.booleans(),
+    gear_switch_time=st.floats(0, 60),
+    clutch_strength=st.just(10.0),
+    final_ratio=st.floats(1e-3, 1e3),
+    forward_gears=st.lists(
+        st.builds(Gear, st.floats(1e-3, 1e3), st.floats(0, 1e3), st.floats(0, 1e3)), min_size=1, max_size=4
+    ).map(tuple),
+    mass=st.floats(1, 1e6),
+    drag_coefficient=st.floats(0, 1e3),
+    center_of_mass=st.tuples(*[st.floats(-1e4, 1e4)] * 3),
+    steering_curve=st.lists(
+        st.tuples(st.floats(-1e6, 1e6), st.floats(0, 1)), min_size=1, max_size=5
+    ).map(lambda points: tuple(sorted(points))),
+    wheels=st.lists(
+        st.builds(
+            WheelControl, st.floats(0, 1e6), st.just(0.25), st.floats(0, 89), st.floats(1, 500), st.floats(0, 1e7),
+            st.floats(0, 1e7),
+        ),
+        min_size=4,
+        max_size=4,
+    ).map(tuple),
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(_physics, st.floats(-1e9, 1e9), st.floats(0, 1), st.floats(-1, 1), st.booleans(), st.integers(-1, 10))
+def test_no_physics_a_client_may_set_makes_a_vehicle_explode(new, force, throttle, steer, manual, gear):
+    driver = car(1, 0.0, 3.0)
+    driver.dynamics.use(new)
+    driver.dynamics.pushes.x = driver.dynamics.pushes.torque = force
+    driver.control = VehicleControl(throttle=throttle, steer=steer, manual_gear_shift=manual, gear=gear)
+    tick([driver], field=wall(20.0), count=4)
+    driver.control = VehicleControl(brake=1.0, hand_brake=True)
+    tick([driver], field=wall(20.0), count=4)
+    assert all(math.isfinite(value) for value in state(driver))
+    assert math.hypot(driver.dynamics.forward, driver.dynamics.side) < 300.0

@@ -16,6 +16,8 @@ RESTITUTION = 0.1
 RESTING_SPEED = 0.5  # m/s of approach below which nothing bounces back
 _CELL_M = 8.0
 _RADIUS_STEP_M = 2.0
+_LARGEST_RADIUS_M = 32.0  # only searches for ordinary speeds are remembered
+_MOST_CELLS = 50_000
 SCRAPE_FRICTION = 0.35
 
 
@@ -172,9 +174,13 @@ class StaticField:
 
     def around(self, x: float, y: float, radius: float) -> Index:
         """At least the boxes that meet the circle around (x, y); remembered per square of ground."""
+        if radius > _LARGEST_RADIUS_M:
+            return self._within(x, y, radius)
         key = (math.floor(x / _CELL_M), math.floor(y / _CELL_M), math.ceil(radius / _RADIUS_STEP_M))
         if key not in self._cells:
             middle_x, middle_y = (key[0] + 0.5) * _CELL_M, (key[1] + 0.5) * _CELL_M
+            if len(self._cells) >= _MOST_CELLS:
+                self._cells.clear()
             reach = key[2] * _RADIUS_STEP_M + _CELL_M * math.sqrt(0.5)
             self._cells[key] = self._within(middle_x, middle_y, reach)
         return self._cells[key]

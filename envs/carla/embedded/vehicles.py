@@ -27,6 +27,8 @@ SUBSTEP_S = 0.0125
 ENGINE_BRAKING = 0.35  # m/s² with the throttle released
 _IDLE_THROTTLE = 0.01
 _AIRBORNE_M = 0.05
+MAX_SPEED = 200.0  # m/s
+MAX_YAW_RATE = 60.0  # rad/s
 
 
 @dataclass(slots=True)
@@ -194,6 +196,7 @@ class VehicleDynamics:
 
     def lift_off(self, relief: Relief) -> bool:
         """The vehicle is above the ground, or floats."""
+        self._bound()
         if self._ground is None:
             self._ground, *rise = self._stance(relief)
             if self.gravity and self.z <= self._ground + _AIRBORNE_M and self.vertical <= 0.0:
@@ -204,6 +207,14 @@ class VehicleDynamics:
             return True
         self.z, self.vertical = self._ground, 0.0
         return False
+
+    def _bound(self) -> None:
+        """Keep what clients may have added up within what one tick can follow."""
+        speed = math.hypot(self.forward, self.side, self.vertical)
+        if speed > MAX_SPEED:
+            share = MAX_SPEED / speed
+            self.forward, self.side, self.vertical = self.forward * share, self.side * share, self.vertical * share
+        self.yaw_rate = max(-MAX_YAW_RATE, min(MAX_YAW_RATE, self.yaw_rate))
 
     def settle(self, relief: Relief) -> None:
         """Stand on the ground at the present place, unless in the air; count the yaw anew from 0."""
@@ -233,11 +244,13 @@ class VehicleDynamics:
         brakes, speed = self._brakes, self.forward
         self.powertrain.shift(speed, seconds)
         gear = self._engaged(control)
+        traction = self.chassis.most_grip * weight
+        pull = max(-traction, min(traction, self.powertrain.force(speed, gear) / self.mass))
         locked = min(self.chassis.rear_grip, brakes.hand / weight) if control.hand_brake else 0.0
         return Drive(
             control.steer * self.largest_angle(),
             control.throttle,
-            self.powertrain.force(speed, gear) / self.mass * level,
+            pull * level,
             (min(control.brake * brakes.pedal, brakes.anti_lock * weight) + ROLLING_RESISTANCE * weight) * level,
             ENGINE_BRAKING if gear else 0.0,
             locked,
@@ -292,6 +305,7 @@ class VehicleDynamics:
             lift = pushes.z / self.mass - (GRAVITY if self.gravity else 0.0)
             self.vertical += max(0.0, lift) * seconds
             self.pushes = Pushes()
+            self._bound()
 
     def move(self, drive: Drive[float], seconds: float, relief: Relief, airborne: bool) -> None:
         """Integrate over ``seconds`` in short steps, on the ground or through the air."""

@@ -73,6 +73,7 @@ def make_chassis(model: VehicleModel, control: PhysicsControl, yaw_inertia: floa
         front_grip=front_grip,
         rear_grip=rear_grip,
         least_grip=min(front_grip, rear_grip),
+        most_grip=max(front_grip, rear_grip),
         front_stiffness=FRONT_STIFFNESS / front_grip,
         rear_stiffness=REAR_STIFFNESS / rear_grip,
         inverse_gyration=control.mass / yaw_inertia,

@@ -34,7 +34,8 @@ class Chassis(Generic[T]):
         front_share: of the weight on the front axle at rest.
         track_ratio: half of the track over the wheelbase.
         height_ratio: height of the centre of mass over the wheelbase.
-        front_grip: coefficient of friction of the front axle; ``rear_grip`` of the rear axle, ``least_grip`` of both.
+        front_grip: coefficient of friction of the front axle; ``rear_grip`` of the rear axle.
+        least_grip: of both; ``most_grip`` likewise.
         front_stiffness: slope of the side force over the slip angle, in units of grip; ``rear_stiffness`` likewise.
         inverse_gyration: mass over moment of inertia about z, 1/m².
         twist: yaw acceleration per weight and grip when both axles push against each other, 1/m.
@@ -50,6 +51,7 @@ class Chassis(Generic[T]):
     front_grip: T
     rear_grip: T
     least_grip: T
+    most_grip: T
     front_stiffness: T
     rear_stiffness: T
     inverse_gyration: T
@@ -111,7 +113,8 @@ def step(ops: Operations[T], body: Moving[T], drive: Drive[T], car: Chassis[T], 
     engine = drive.coasting * ops.most(1.0 - 10.0 * body.throttle, 0.0) * fade
     drag = drive.resistance + engine
     pull = body.throttle * drive.pull
-    push = drive.slope_x - car.air * body.forward * speed
+    air = car.air * speed
+    push = drive.slope_x - air * body.forward / (1.0 + air * seconds)  # implicit: no drag area makes it overshoot
     rest = 1.0 - blend
     if ops.some(rest):
         slow = _kinematic(ops, body, drive, car, pull + push, drag, tangent, seconds)
