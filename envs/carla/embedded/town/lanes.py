@@ -180,7 +180,7 @@ def _lane(key: tuple[int, int, int], waypoints: Sequence[Any]) -> Lane | None:
     keep = np.flatnonzero(np.isfinite(poses).all(1) & np.isfinite(widths) & far)
     if len(keep) < 2:
         return None
-    sides = _sides([waypoints[index] for index in keep])
+    sides = _sides([waypoints[index] for index in keep.tolist()])
     poses, widths = poses[keep], widths[keep]
     headings = np.unwrap(np.radians(poses[:, 2]))
     few = _enough(poses[:, :2], headings, np.c_[widths, sides, poses[:, 3]])

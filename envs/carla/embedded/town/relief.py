@@ -96,7 +96,8 @@ class Relief:
     @cached_property
     def _slopes(self) -> tuple[Float, Float]:
         """Rise along x and y at each node."""
-        along_y, along_x = np.gradient(self.nodes, CELL_M)
+        along_x: Float = np.gradient(self.nodes, CELL_M, axis=1)
+        along_y: Float = np.gradient(self.nodes, CELL_M, axis=0)
         return along_x, along_y
 
     def _cells(self, places: Float) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_], Float, Float]:

@@ -23,7 +23,7 @@ def spawn_points(scene: Scene, lanes: Sequence[Lane]) -> tuple[SpawnPoint, ...]:
     """Spawn points of the whole map, in the order of the lanes."""
     streets = [lane for lane in lanes if not lane.in_junction]
     spacing = max(_SPACING_M, sum(float(lane.arc[-1]) for lane in streets) / _MOST_POINTS)
-    innermost = {}
+    innermost: dict[tuple[int, int, bool], int] = {}
     for lane in streets:
         side = (lane.key[0], lane.key[1], lane.key[2] > 0)
         innermost[side] = min(abs(lane.key[2]), innermost.get(side, 99))
