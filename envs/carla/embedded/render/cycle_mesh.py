@@ -197,7 +197,8 @@ def _bicycle(body: str, phase: float) -> Mesh:
         (bars[0], -shape.half_width, bars[2]), (bars[0], shape.half_width, bars[2]), (0.016, 0.016), TRIM, sides=4
     )
     build.box((saddle[0] - 0.14, -0.07, saddle[1] - 0.05), (saddle[0] + 0.12, 0.07, saddle[1]), _LEATHER, bottom=True)
-    lamp = [(rear - 0.02, y, z) for y, z in ((0.03, 0.70), (-0.03, 0.70), (-0.03, 0.76), (0.03, 0.76))]
+    low = saddle[1] - 0.11
+    lamp = [(saddle[0] - 0.1, y, low + z) for y, z in ((0.03, 0.0), (-0.03, 0.0), (-0.03, 0.06), (0.03, 0.06))]
     build.face(lamp, TAIL_LAMP, float(Lamp.TAIL))
     feet = []
     for side in (1.0, -1.0):

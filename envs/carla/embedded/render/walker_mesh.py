@@ -43,7 +43,7 @@ class Figure:
     hair: Colour = _BROWN
     trousers: Colour = _JEANS
     head: float = 1.0
-    hem: float = 0.90
+    hem: float = 0.83
     hem_width: float = 0.155
     skirt: Colour | None = None
     long_hair: bool = False
@@ -128,7 +128,7 @@ def add_person(build: BodyBuilder, figure: Figure, posture: Posture, scale: floa
     if figure.skirt is not None:
         flare = hip - np.array([0.0, 0.0, 0.42 * scale])
         _loft(
-            build, [(flare, 0.17 * scale, 0.19 * scale), (hip + spine * 0.06, 0.11 * scale, 0.15 * scale)], figure.skirt
+            build, [(flare, 0.20 * scale, 0.19 * scale), (hip + spine * 0.06, 0.11 * scale, 0.15 * scale)], figure.skirt
         )
     if figure.backpack is not None:
         x, y, z = at(0.25).tolist()
@@ -143,7 +143,7 @@ def _limbs(build: BodyBuilder, figure: Figure, posture: Posture, side_scale: tup
     hip, neck = trunk
     hand, foot = ends[0] * scale, ends[1] * scale
     joint = hip + np.array([0.0, side * 0.085, -0.02]) * scale
-    knee = _middle_joint(joint, foot, 0.43 * scale, 0.44 * scale, np.array(posture.knees))
+    knee = _middle_joint(joint, foot, 0.415 * scale, 0.42 * scale, np.array(posture.knees))
     # Each bone reaches a little beyond the joint, so that bent limbs have no gaps.
     build.bar(knee + (knee - joint) * _OVERLAP, joint, (0.056 * scale, 0.08 * scale), leg)
     build.bar(foot, knee + (knee - foot) * _OVERLAP, (0.042 * scale, 0.058 * scale), leg)
