@@ -75,6 +75,17 @@ def test_a_fleet_moves_like_its_vehicles_one_by_one(relief):
         assert state(first) == pytest.approx(state(second), abs=0.02, rel=1e-2)
 
 
+def test_a_long_tick_is_many_short_ones():
+    long, short = car(1, 0.0, 0.0), car(2, 0.0, 0.0)
+    for one in (long, short):
+        one.control = VehicleControl(throttle=1.0)
+    physics.advance([long], [], EMPTY, FLAT, 10.0)
+    for _ in range(100):
+        physics.advance([short], [], EMPTY, FLAT, 0.1)
+    assert state(long) == pytest.approx(state(short), rel=1e-9)
+    assert long.acceleration[0] == pytest.approx(long.dynamics.forward / 10.0)
+
+
 def test_same_calls_same_bytes():
     ends = []
     for _ in range(2):

@@ -16,6 +16,7 @@ from sim2real_bench.envs.carla.embedded.geometry import Vector
 from sim2real_bench.envs.carla.embedded.town.relief import Relief
 from sim2real_bench.envs.carla.embedded.vehicles import VehicleDynamics
 
+LONGEST_STEP_S = 0.1  # drivers, engines and gear boxes act anew at least this often
 SLICE_S = 0.025
 _LARGEST_STRIDE = 0.8  # of half a body's length per slice, so that nothing is jumped over
 _MOST_SLICES = 100
@@ -84,6 +85,27 @@ def advance(
     """
     actors: list[Mover] = [*vehicles, *walkers]
     before = [_AT_REST if actor.dynamics.at_rest else actor.velocity for actor in actors]
+    impulses = _Impulses()
+    steps = max(1, math.ceil(seconds / LONGEST_STEP_S - 1e-9))
+    for _ in range(steps):
+        _step(vehicles, walkers, props, field, relief, seconds / steps, impulses)
+    for actor, old in zip(actors, before, strict=True):
+        resting = old is _AT_REST and actor.dynamics.at_rest
+        actor.acceleration = _AT_REST if resting else _rate(old, actor.velocity, seconds)
+    return impulses.hits()
+
+
+def _step(
+    vehicles: Sequence[Vehicle],
+    walkers: Sequence[Walker],
+    props: Sequence[Prop],
+    field: StaticField,
+    relief: Relief,
+    seconds: float,
+    impulses: _Impulses,
+) -> None:
+    """Move everything while drivers and engines do the same."""
+    actors: list[Mover] = [*vehicles, *walkers]
     for walker in walkers:
         if walker.physics and not walker.guided:
             walker.dynamics.advance(walker.control, seconds, relief)
@@ -91,26 +113,23 @@ def advance(
     parties = [Party(actor, actor.actor_id in traffic.asleep) for actor in actors if actor.solid]
     parties += [Party(prop, still=True) for prop in props if prop.solid and prop.parent is None]
     # Any vehicle may be hit by the fastest one and then be as fast.
-    fastest, count = _slices(actors, before, seconds)
+    fastest, count = _slices(actors, seconds)
     crowd = Crowd(parties, field, (fastest + 10.0 * seconds) * seconds + _REACH_MARGIN)
-    contacts = _Contacts(crowd, traffic, field)
+    contacts = _Contacts(crowd, traffic, field, impulses)
     for _ in range(count):
         traffic.move(seconds / count)
         contacts.resolve()
     traffic.settle(seconds)
-    for actor, old in zip(actors, before, strict=True):
-        resting = actor.actor_id in traffic.asleep
-        actor.acceleration = _AT_REST if resting else _rate(old, actor.velocity, seconds)
-    return contacts.impulses.hits()
 
 
-def _slices(actors: Sequence[Mover], velocities: Sequence[Vector], seconds: float) -> tuple[float, int]:
+def _slices(actors: Sequence[Mover], seconds: float) -> tuple[float, int]:
     """The largest speed, m/s, and how many slices keep every stride short."""
     fastest, strides = 0.0, seconds / SLICE_S - 1e-9
-    for actor, (vx, vy, _) in zip(actors, velocities, strict=True):
-        speed = math.hypot(vx, vy)
+    for actor in actors:
+        body = actor.dynamics
+        speed = math.hypot(body.forward, body.side) if isinstance(body, VehicleDynamics) else math.hypot(*body.velocity)
         fastest = max(fastest, speed)
-        strides = max(strides, speed * seconds / (_LARGEST_STRIDE * actor.dynamics.model.half_length))
+        strides = max(strides, speed * seconds / (_LARGEST_STRIDE * body.model.half_length))
     return fastest, min(_MOST_SLICES, max(1, math.ceil(strides)))
 
 
@@ -181,8 +200,8 @@ class _Traffic:
 class _Contacts:
     """Finds and resolves the contacts of a tick, slice by slice."""
 
-    def __init__(self, crowd: Crowd, traffic: _Traffic, field: StaticField) -> None:
-        self.impulses = _Impulses()
+    def __init__(self, crowd: Crowd, traffic: _Traffic, field: StaticField, impulses: _Impulses) -> None:
+        self.impulses = impulses
         self._crowd, self._traffic, self._field = crowd, traffic, field
         rows = {number: row for row, number in enumerate(traffic.rows)}
         members = [(n, rows[p.actor.actor_id]) for n, p in enumerate(crowd.parties) if p.actor.actor_id in rows]
