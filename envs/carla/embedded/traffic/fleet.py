@@ -153,12 +153,11 @@ class Fleet:
         x = self._between(self._points[:, :, 0], now, share) - boxes.x[own]
         y = self._between(self._points[:, :, 1], now, share) - boxes.y[own]
         offset = y * np.cos(heading) - x * np.sin(heading)
-        wanted = heading - pedals.body_angle(self._between(self._bend, now, share), bodies.rear_axle)
-        error = (wanted - boxes.yaw[own] + np.pi) % (2.0 * np.pi) - np.pi
+        error = (heading - boxes.yaw[own] + np.pi) % (2.0 * np.pi) - np.pi
         soon = np.clip(position + _PREVIEW_S * speed, 0.0, POINTS - 2.0)
         index = soon.astype(np.intp)
         bend = self._between(self._bend, index, soon - index)
-        angle = pedals.wheel_angle(bend, error, offset, speed, bodies.wheelbase)
+        angle = pedals.wheel_angle(bend, error, offset, speed, bodies.wheelbase, bodies.rear_axle)
         inner = pedals.inner_wheel_angle(angle, bodies.wheelbase, bodies.track)
         largest = bodies.largest_angle * np.interp(np.abs(speed) * 3.6, _CURVE_KMH, _CURVE_SHARE)
         return np.clip(inner / largest, -1.0, 1.0)

@@ -18,9 +18,11 @@ STANDSTILL_GAP_M = 2.0
 TIME_GAP_S = 1.2
 LINE_GAP_M = 0.4
 _SOFTENING_S = 0.6
-_OFFSET_GAIN, _SOFT_SPEED = 2.2, 2.5
+_OFFSET_GAIN, _SOFT_SPEED = 1.5, 2.5
 _YAW_GAIN = 0.9
 _MOST_FEEDBACK = 0.6  # radians
+_STEEPEST = 1.0  # radians
+_SLOW_MPS, _FAST_MPS = 5.0, 11.0
 _COAST = 0.25  # m/s²: weaker braking is left to the engine
 
 
@@ -63,23 +65,31 @@ def braking_distance(speed: Float, braking: float) -> Float:
     return speed**2 / (2.0 * braking)
 
 
-def body_angle(bend: Float, rear_axle: Float) -> Float:
-    """How far a body points out of a bend that its middle follows (radians): its rear axle follows inside."""
-    return np.arcsin(np.clip(rear_axle * bend, -0.9, 0.9))
+def wheel_angle(
+    bend: Float, yaw_error: Float, offset: Float, speed: Float, wheelbase: Float, rear_axle: Float
+) -> Float:
+    """Single-track wheel angle (radians, positive right) with which a vehicle's middle follows a path.
 
-
-def wheel_angle(bend: Float, yaw_error: Float, offset: Float, speed: Float, wheelbase: Float) -> Float:
-    """Single-track wheel angle (radians, positive right) that follows a path: the path's bend plus feedback.
+    Slowly, the middle moves where the wheels make it move: tan(course - yaw) = rear axle / wheelbase * tan(angle), and
+    the course wanted is the path's direction, turned a little towards it. That is exact without slip, also where a long
+    vehicle leaves a bend. It would be nervous at speed, where curvature and a gentle feedback do.
 
     Args:
         bend: curvature of the path where the vehicle soon is, 1/m, positive to the right.
-        yaw_error: how far the vehicle should point more to the right, radians.
+        yaw_error: how far the path points more to the right than the vehicle, radians.
         offset: how far the path lies to the right, metres.
         speed: m/s.
         wheelbase: metres.
+        rear_axle: metres from the middle back to the rear axle.
     """
     back = np.arctan2(_OFFSET_GAIN * offset, np.abs(speed) + _SOFT_SPEED)
-    return np.arctan(wheelbase * bend) + np.clip(_YAW_GAIN * yaw_error + back, -_MOST_FEEDBACK, _MOST_FEEDBACK)
+    course = np.clip(yaw_error + back, -_STEEPEST, _STEEPEST)
+    exact = np.arctan(wheelbase / rear_axle * np.tan(course))
+    body = np.arcsin(np.clip(rear_axle * bend, -0.9, 0.9))  # how far a body points out of a bend
+    feedback = np.clip(_YAW_GAIN * (yaw_error - body) + back, -_MOST_FEEDBACK, _MOST_FEEDBACK)
+    gentle = np.arctan(wheelbase * bend) + feedback
+    share = np.clip((_FAST_MPS - speed) / (_FAST_MPS - _SLOW_MPS), 0.0, 1.0)
+    return share * exact + (1.0 - share) * gentle
 
 
 def inner_wheel_angle(single_track: Float, wheelbase: Float, track: Float) -> Float:
