@@ -4,97 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
+from sim2real_bench.envs.carla.embedded.town.approach import paint_approach
 from sim2real_bench.envs.carla.embedded.town.lanes import Lane, Line
+from sim2real_bench.envs.carla.embedded.town.painter import REPAIR_Z, STAIN_Z, WHITE, Colour, DecalKind, Painter
 from sim2real_bench.envs.carla.embedded.town.scene import Scene
-from sim2real_bench.envs.classes import CarlaClass
 
 Float = npt.NDArray[np.float64]
-Colour = tuple[float, float, float]
 
-_WHITE: Colour = (0.84, 0.84, 0.82)
 _LINE_HALF_M = 0.06
 _INSET_M = 0.18  # of the line at a kerb
 _DOUBLE_M = 0.1
-_LEVEL_M = 0.01
-_SOFT_EDGE_M = 0.12  # paint fades within the strip, so the strip is a little wider than the line
-_PAINT_Z, _REPAIR_Z, _STAIN_Z = 0.012, 0.007, 0.004
-
-
-class DecalKind(IntEnum):
-    """The ``layer`` of a decal vertex: how the shader draws it."""
-
-    LINE = 0
-    DASHES = 1
-    STAIN = 2
-    REPAIR = 3
-    MANHOLE = 4
-
-
-class Painter:
-    """Adds strips to the decal mesh."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._mesh = scene.decals
-        self._relief = scene.relief
-
-    def strip(
-        self, line: Float, half_m: float, colour: Colour, kind: DecalKind, z: float = _PAINT_Z, start_m: float = 0.0
-    ) -> None:
-        """A band along a polyline; dashes count from ``start_m``."""
-        line = self._fine(line)
-        along = np.gradient(line, axis=0)
-        along /= np.linalg.norm(along, axis=1)[:, None]
-        left = np.c_[-along[:, 1], along[:, 0]]
-        reach = half_m + _SOFT_EDGE_M if kind <= DecalKind.DASHES else half_m
-        arc = np.r_[0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T))] + start_m
-        count = len(line)
-        edges = np.vstack([line + left * reach, line - left * reach])
-        uv = np.vstack([np.c_[np.full(count, reach), arc], np.c_[np.full(count, -reach), arc]])
-        i = np.arange(count - 1)
-        triangles = np.vstack([np.c_[i, count + i, i + 1], np.c_[i + 1, count + i, count + i + 1]])
-        tag = CarlaClass.ROAD_LINES if kind <= DecalKind.DASHES else CarlaClass.ROADS
-        points = np.c_[edges, np.full(2 * count, z)]
-        self._mesh.add(points, (0, 0, 1), uv, triangles, kind, tag, colour, half_m)
-
-    def _fine(self, line: Float) -> Float:
-        """The line with a point every metre where it must follow a slope."""
-        if self._relief.flat:
-            return line
-        heights = self._relief.heights(line * (1.0, -1.0))
-        if np.ptp(heights) < _LEVEL_M:
-            return line
-        arc = np.r_[0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T))]
-        fine = np.union1d(arc, np.arange(0.0, arc[-1], 1.0))
-        return np.c_[np.interp(fine, arc, line[:, 0]), np.interp(fine, arc, line[:, 1])]
-
-    def bar(self, centre: Float, direction: Float, half_length: float, half_width: float, colour: Colour) -> None:
-        """A painted rectangle."""
-        left, reach, z = np.array([-direction[1], direction[0]]), half_width + _SOFT_EDGE_M, _PAINT_Z
-        if not self._relief.flat:
-            self.strip(
-                np.array([centre - direction * half_length, centre + direction * half_length]), half_width, colour,
-                DecalKind.LINE,
-            )  # fmt: skip
-            return
-        corners = [
-            (*(centre + direction * (along * half_length) + left * (across * reach)).tolist(), z)
-            for along, across in ((-1, -1), (1, -1), (1, 1), (-1, 1))
-        ]
-        uv = [(-reach, 0.0), (-reach, 2 * half_length), (reach, 2 * half_length), (reach, 0.0)]
-        self._mesh.polygon(corners, uv, DecalKind.LINE, CarlaClass.ROAD_LINES, colour, half_width, (0.0, 0.0, 1.0))
 
 
 def _lane_lines(painter: Painter, lane: Lane, centre: Colour) -> None:
     """The worn middle of a lane, the line on its right, and the one on its left where no other lane paints it."""
     points, right, half = lane.points, lane.right, (lane.widths / 2)[:, None]
-    painter.strip(points, 0.62, (0.06, 0.06, 0.06), DecalKind.STAIN, _STAIN_Z, float(lane.key[0] * 13 % 50))
+    painter.strip(points, 0.62, (0.06, 0.06, 0.06), DecalKind.STAIN, STAIN_Z, float(lane.key[0] * 13 % 50))
     left_line, right_line = lane.lines
     if lane.in_junction and lane.outermost and lane.innermost:
         # Lanes that cross have no lines; those that run side by side through a junction do, and lanes that branch off
@@ -115,7 +46,7 @@ def _lane_lines(painter: Painter, lane: Lane, centre: Colour) -> None:
         _line(painter, points + right * (half - _INSET_M), right_line)
 
 
-def _line(painter: Painter, line: Float, kind: Line, colour: Colour = _WHITE) -> None:
+def _line(painter: Painter, line: Float, kind: Line, colour: Colour = WHITE) -> None:
     if kind != Line.NONE:
         painter.strip(line, _LINE_HALF_M, colour, DecalKind.DASHES if kind == Line.BROKEN else DecalKind.LINE)
 
@@ -148,7 +79,7 @@ def _bay_marks(painter: Painter, lane: Lane) -> None:
     count = int((interval[1] - interval[0]) / BAY_LENGTH_M)
     for index in range(count + 1):
         centre, _, right = lane.at(interval[0] + index * BAY_LENGTH_M)
-        painter.bar(centre + right * (lane.width / 2 + width / 2), right, width / 2 - 0.05, 0.05, _WHITE)
+        painter.bar(centre + right * (lane.width / 2 + width / 2), right, width / 2 - 0.05, 0.05, WHITE)
 
 
 def crosswalks(town_map: Any) -> list[Float]:
@@ -164,12 +95,7 @@ def _zebra(painter: Painter, corners: Float) -> None:
     bars = int(length)
     for offset in (np.arange(bars) - (bars - 1) / 2) / bars:
         middle = centre + across * offset
-        painter.bar(middle, along / np.linalg.norm(along), float(np.linalg.norm(along)) / 2, 0.25, _WHITE)
-
-
-def _stop_line(painter: Painter, lane: Lane) -> None:
-    centre, _, right = lane.at(float(lane.arc[-1]) - 4.9)
-    painter.bar(centre, right, lane.width / 2 - 0.25, 0.2, _WHITE)
+        painter.bar(middle, along / np.linalg.norm(along), float(np.linalg.norm(along)) / 2, 0.25, WHITE)
 
 
 def _repairs(scene: Scene, painter: Painter) -> None:
@@ -188,10 +114,10 @@ def _repairs(scene: Scene, painter: Painter) -> None:
             half = random.uniform(0.8, 3.0)
             grey = random.uniform(0.12, 0.42)
             ends = np.array([centre - direction * half, centre + direction * half])
-            painter.strip(ends, random.uniform(0.25, 0.9), (grey, grey, grey), DecalKind.REPAIR, _REPAIR_Z)
+            painter.strip(ends, random.uniform(0.25, 0.9), (grey, grey, grey), DecalKind.REPAIR, REPAIR_Z)
         else:
             ends = np.array([centre - direction * 0.35, centre + direction * 0.35])
-            painter.strip(ends, 0.35, (0.16, 0.15, 0.15), DecalKind.MANHOLE, _REPAIR_Z)
+            painter.strip(ends, 0.35, (0.16, 0.15, 0.15), DecalKind.MANHOLE, REPAIR_Z)
 
 
 def build_markings(scene: Scene, lanes: Sequence[Lane], town_map: Any) -> None:
@@ -204,8 +130,7 @@ def build_markings(scene: Scene, lanes: Sequence[Lane], town_map: Any) -> None:
         if lane.in_junction:
             continue
         _bay_marks(painter, lane)
-        if crossings and areas.distance(shapely.Point(lane.points[-1])) < 4.0:
-            _stop_line(painter, lane)
+        paint_approach(painter, lane, areas, town_map, scene.signals)
     for corners in crossings:
         _zebra(painter, corners)
     _repairs(scene, painter)

@@ -22,7 +22,8 @@ LAMP_HEIGHTS_M = (3.46, 3.17, 2.88)
 LAMP_REACH_M = 0.17
 """From the axis of the pole to the face of the lamps."""
 _TRIGGER_REACH_M = 10.0  # before the stop line
-_STOP_BEFORE_CROSSING_M, _STOP_BEFORE_JUNCTION_M = 4.9, 1.2
+STOP_BEFORE_CROSSING_M, STOP_BEFORE_JUNCTION_M = 4.9, 1.2
+"""From the end of a lane to its stop line, where pedestrians cross and where they do not."""
 _CROSSING_NEAR_M = 4.0
 _OPPOSITE_DEG = 40.0
 _LONGEST_APPROACH_M = 80.0
@@ -184,7 +185,7 @@ def _signal(landmark: Any, approaches: Sequence[_Approach], crossings: shapely.G
     for approach in approaches:
         place = approach.end.transform.location
         near = crossings.distance(shapely.Point(place.x, place.y)) < _CROSSING_NEAR_M
-        stop = _back(approach.end, _STOP_BEFORE_CROSSING_M if near else _STOP_BEFORE_JUNCTION_M)
+        stop = _back(approach.end, STOP_BEFORE_CROSSING_M if near else STOP_BEFORE_JUNCTION_M)
         at = stop.transform.location
         stops.append((at.x, at.y, at.z, _wrapped(stop.transform.rotation.yaw)))
     speed = landmark.type == SPEED_LIMIT
