@@ -8,7 +8,7 @@ from sensor_scenes import boxes, enclosure, make_scene, make_sensor, make_vehicl
 
 from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.physics import Hit
-from sim2real_bench.envs.carla.embedded.sensors.motion import CarrierMotion, cross
+from sim2real_bench.envs.carla.embedded.sensors.motion import CarrierMotion, cross, turning_between
 from sim2real_bench.envs.carla.embedded.sensors.navigation import geodetic, inertial
 from sim2real_bench.envs.classes import CarlaClass
 
@@ -66,6 +66,33 @@ def test_turning_reads_in_the_axes_of_a_tilted_sensor():
 
 def test_what_is_ahead_moves_to_the_right_in_a_turn_by_positive_yaw():
     assert cross((0.0, 0.0, 1.0), (1.0, 0.0, 0.0)) == (0.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("turn", "rate"),
+    [
+        ({"yaw": 10.0}, (0.0, 0.0, 1.0)),
+        ({"pitch": 10.0}, (0.0, -1.0, 0.0)),  # nose up: x turns towards z
+        ({"roll": 10.0}, (-1.0, 0.0, 0.0)),  # right side down: z turns towards y
+    ],
+)
+def test_angular_velocity_between_two_poses(turn, rate):
+    expected = np.multiply(rate, math.radians(10.0) / 0.1)
+    np.testing.assert_allclose(turning_between(Transform(), Transform(**turn), 0.1), expected, atol=1e-9)
+    assert turning_between(Transform(yaw=30.0), Transform(yaw=30.0), 0.1) == (0.0, 0.0, 0.0)
+
+
+def test_the_gyroscope_feels_a_crest():
+    carrier = make_vehicle()
+    sensor = make_sensor(IMU, parent=carrier)
+    rates = []
+    for frame in range(1, 4):
+        carrier.dynamics.pitch = math.radians(5.0 - 2.0 * frame)  # the nose goes down by 2 degrees a tick
+        sensor.follow()
+        rates.append(reading(sensor, make_scene(frame=frame, seconds=0.1))[1])
+    assert rates[0] == pytest.approx((0.0, 0.0, 0.0))
+    for rate in rates[1:]:
+        assert rate == pytest.approx((0.0, math.radians(20.0), 0.0), abs=1e-9)
 
 
 def test_imu_noise_and_bias():

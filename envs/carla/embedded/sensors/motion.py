@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from sim2real_bench.envs.carla.embedded.actors import ZERO, Sensor
-from sim2real_bench.envs.carla.embedded.geometry import Vector
+from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector, rotation_matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,17 @@ def cross(first: Vector, second: Vector) -> Vector:
         first[2] * second[0] - first[0] * second[2],
         first[0] * second[1] - first[1] * second[0],
     )
+
+
+def turning_between(before: Transform, now: Transform, seconds: float) -> Vector:
+    """Mean angular velocity (rad/s, world axes) that turns one pose into another by the shorter way."""
+    first, second = (np.array(rotation_matrix(pose.pitch, pose.yaw, pose.roll)) for pose in (before, now))
+    change = second @ first.T
+    axis = np.array([change[2, 1] - change[1, 2], change[0, 2] - change[2, 0], change[1, 0] - change[0, 1]]) / 2.0
+    sine = float(np.linalg.norm(axis))
+    angle = math.atan2(sine, (float(np.trace(change)) - 1.0) / 2.0)
+    x, y, z = (axis * (angle / sine / seconds if sine > 1e-12 else 0.0)).tolist()
+    return x, y, z
 
 
 def plus(*vectors: Vector) -> Vector:

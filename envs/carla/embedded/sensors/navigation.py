@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sim2real_bench.envs.carla.embedded.actors import ZERO, Sensor
-from sim2real_bench.envs.carla.embedded.geometry import Vector, rotate, rotation_matrix, transpose
+from sim2real_bench.envs.carla.embedded.geometry import Transform, Vector, rotate, rotation_matrix, transpose
 from sim2real_bench.envs.carla.embedded.messages import SensorType, event
-from sim2real_bench.envs.carla.embedded.sensors.motion import CarrierMotion, cross, plus
+from sim2real_bench.envs.carla.embedded.sensors.motion import CarrierMotion, cross, plus, turning_between
 from sim2real_bench.envs.carla.embedded.sensors.noise import generator
 from sim2real_bench.envs.carla.embedded.sensors.scene import Delivery, Scene
 from sim2real_bench.envs.carla.embedded.vehicles import GRAVITY
 
 EARTH_RADIUS_M = 6378137.0
 MERCATOR_SCALE = 0.9996
+_LONGEST_GAP_S = 1.0  # between captures that belong together
+_FASTEST_TILT = 20.0  # rad/s
 
 
 class Gnss:
@@ -37,6 +40,15 @@ class Gnss:
         yield sensor.stream, event(SensorType.GNSS, scene.stamp, sensor.transform, position)
 
 
+@dataclass(frozen=True, slots=True)
+class _Instant:
+    """When a carrier was where, and how it turned."""
+
+    elapsed: float
+    pose: Transform
+    turning: Vector
+
+
 class Imu:
     """An inertial measurement unit with noise per axis."""
 
@@ -45,19 +57,11 @@ class Imu:
             tuple(float(sensor.attributes[f"noise_{kind}_{axis}"]) for axis in ("x", "y", "z"))
             for kind in ("accel_stddev", "gyro_stddev", "gyro_bias")
         )
-        self._turning: Vector = ZERO
-        self._frame = -1
+        self._before: _Instant | None = None
 
     def capture(self, sensor: Sensor, scene: Scene) -> Iterator[Delivery]:
         """Accelerometer (m/s²), gyroscope (rad/s) and compass (radians from north)."""
-        motion = CarrierMotion.of(sensor)
-        swing = ZERO
-        if self._frame == scene.stamp.frame - 1:
-            x, y, z = (
-                (now - before) / scene.seconds for now, before in zip(motion.turning, self._turning, strict=True)
-            )
-            swing = cross((x, y, z), motion.arm)
-        self._turning, self._frame = motion.turning, scene.stamp.frame
+        motion, swing = self._motion(sensor, scene.stamp.elapsed)
         felt, turning, compass = inertial(sensor, motion, swing, scene.gravity)
         if any((*self._accel_stddev, *self._gyro_stddev)):
             random = generator(sensor, scene.stamp.frame)
@@ -68,6 +72,23 @@ class Imu:
         turning = [value + bias for value, bias in zip(turning, self._gyro_bias, strict=True)]
         value = [[float(entry) for entry in felt], [float(entry) for entry in turning], compass]
         yield sensor.stream, event(SensorType.IMU, scene.stamp, sensor.transform, value)
+
+    def _motion(self, sensor: Sensor, elapsed: float) -> tuple[CarrierMotion, Vector]:
+        """The carrier's motion, and the acceleration of the mounting from a change of its turning, m/s².
+
+        The ground sets a vehicle's pitch and roll, so their rates are those between the last capture and this one.
+        """
+        motion, before = CarrierMotion.of(sensor), self._before
+        pose = sensor.parent.transform if sensor.parent else Transform()
+        self._before = _Instant(elapsed, pose, motion.turning)
+        if before is None or not 0.0 < elapsed - before.elapsed <= _LONGEST_GAP_S:
+            return motion, ZERO
+        seconds = elapsed - before.elapsed
+        x, y, _ = turning_between(before.pose, pose, seconds)
+        if math.hypot(x, y) < _FASTEST_TILT:  # else it was put there
+            motion = replace(motion, turning=(x, y, motion.turning[2]))
+        spin = (motion.turning[2] - before.turning[2]) / seconds
+        return motion, cross((0.0, 0.0, spin), motion.arm)
 
 
 def inertial(
