@@ -24,7 +24,7 @@ STREET = {
     CarlaClass.ROADS, CarlaClass.SIDEWALKS, CarlaClass.BUILDINGS, CarlaClass.WALLS, CarlaClass.FENCES,
     CarlaClass.POLES, CarlaClass.TRAFFIC_LIGHT, CarlaClass.TRAFFIC_SIGNS, CarlaClass.VEGETATION, CarlaClass.TERRAIN,
     CarlaClass.STATIC, CarlaClass.DYNAMIC, CarlaClass.WATER, CarlaClass.GROUND, CarlaClass.CAR, CarlaClass.TRUCK,
-    CarlaClass.BICYCLE,
+    CarlaClass.BICYCLE, CarlaClass.MOTORCYCLE,
 }  # fmt: skip
 MOTORWAY = {
     CarlaClass.ROADS, CarlaClass.WALLS, CarlaClass.POLES, CarlaClass.TRAFFIC_SIGNS, CarlaClass.VEGETATION,
@@ -33,7 +33,7 @@ MOTORWAY = {
 EXPECTED = {
     "MiniTown01": STREET,
     "MiniTown02": STREET,
-    "MiniTown03": STREET | {CarlaClass.RAIL_TRACK, CarlaClass.TRAIN, CarlaClass.OTHER, CarlaClass.MOTORCYCLE},
+    "MiniTown03": STREET | {CarlaClass.RAIL_TRACK, CarlaClass.TRAIN, CarlaClass.OTHER},
     "MiniHighway01": MOTORWAY,
 }
 FLAT_ON_THE_GROUND = (CarlaClass.ROADS, CarlaClass.SIDEWALKS, CarlaClass.TERRAIN)

@@ -191,7 +191,10 @@ def _bus(build: BodyBuilder) -> None:
     build.box((-3.4, -0.8, 3.0), (-0.8, 0.8, 3.235), (0.62, 0.63, 0.64), GLOSS)
     _axles(build, (2.6, -2.9), y + 2 * _OUT, 0.48)
     _lamps(build, 5.125, y, 0.62, 1.05)
-    _mirrors(build, 5.0, y - 0.03, 1.40, 1.7)
+    for side in (-1.0, 1.0):  # mirrors on long arms
+        build.bar((4.95, side * (y - 0.05), 2.55), (5.05, side * 1.62, 2.45), (0.03, 0.03), TRIM, sides=4)
+        low, high = sorted((side * 1.54, side * 1.70))
+        build.box((4.98, low, 1.9), (5.1, high, 2.5), TRIM, bottom=True)
 
 
 _MAKERS: dict[str, Callable[[BodyBuilder], None]] = {

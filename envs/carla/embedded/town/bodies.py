@@ -14,7 +14,7 @@ class BodyShape:
 
     Attributes:
         half_length: of the box along x, metres.
-        half_width: of the box along y, metres; the mirrors of a car lie inside.
+        half_width: of the box along y, metres; mirrors lie inside.
         half_height: of the box along z, metres; the box stands on the ground.
         tag: class of the body; of a two-wheeler, of the machine.
         rider: class of the person on a two-wheeler, else None.
@@ -47,14 +47,14 @@ BODIES: dict[str, BodyShape] = {
     "truck": BodyShape(3.40, 1.22, 1.55, _TRUCK),
     "lorry": BodyShape(3.90, 1.30, 1.72, _TRUCK),
     "firetruck": BodyShape(4.20, 1.30, 1.75, _TRUCK),
-    "bus": BodyShape(5.13, 1.40, 1.62, _BUS),
+    "bus": BodyShape(5.13, 1.70, 1.62, _BUS),
     "motorcycle": BodyShape(1.07, 0.40, 0.77, _MOTOR, _RIDER),
     "cruiser": BodyShape(1.17, 0.40, 0.80, _MOTOR, _RIDER),
     "scooter": BodyShape(0.91, 0.40, 0.80, _MOTOR, _RIDER),
-    "bicycle": BodyShape(0.88, 0.30, 0.85, _CYCLE, _RIDER, poses=4),
+    "bicycle": BodyShape(0.88, 0.36, 0.85, _CYCLE, _RIDER, poses=4),
     "racing_bicycle": BodyShape(0.84, 0.28, 0.81, _CYCLE, _RIDER, poses=4),
     "motorcycle_parked": BodyShape(1.07, 0.40, 0.55, _MOTOR),
-    "bicycle_parked": BodyShape(0.88, 0.30, 0.54, _CYCLE),
+    "bicycle_parked": BodyShape(0.88, 0.36, 0.54, _CYCLE),
     "man": BodyShape(0.19, 0.19, 0.93, _PERSON, poses=4),
     "man_coat": BodyShape(0.19, 0.19, 0.93, _PERSON, poses=4),
     "woman": BodyShape(0.19, 0.19, 0.93, _PERSON, poses=4),

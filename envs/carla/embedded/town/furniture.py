@@ -33,6 +33,7 @@ _KERB_SETBACK_M = 0.62
 _PLACE_EVERY_M = 8.0
 _LAMP_M = 6.4
 _ROUND_ISLAND_M = 8.0
+_CROWN_GAP_M = 5.0
 _FACES = ("limit30", "no_parking", "one_way", "priority", "crossing", "parking", "no_entry")
 _THING_SHARE, _SIGN_SHARE = 0.24, 0.10
 
@@ -111,7 +112,7 @@ def _line_kerb(scene: Scene, lane: Lane, things: deque[str]) -> None:
         draw, trees = random.random(), scene.style.street_tree_share
         if wide and draw < 0.5:
             add_planter(scene, _kerb_place(lane, arc, 1.0)[0], forward)
-        elif draw < trees:
+        elif draw < trees and not _hides_signal(scene, spot):
             add_tree(scene, *_kerb_place(lane, arc, 0.75)[0], random.uniform(0.85, 1.15), kerbside=True)
         elif draw < trees + _SIGN_SHARE:
             add_sign(scene, spot, (-forward[0], -forward[1]), random.choice(_FACES))
@@ -119,6 +120,11 @@ def _line_kerb(scene: Scene, lane: Lane, things: deque[str]) -> None:
             scene, _kerb_place(lane, arc, 0.85)[0], forward
         ):
             things.rotate(-1)
+
+
+def _hides_signal(scene: Scene, spot: Vector) -> bool:
+    """Whether a crown there would hang in front of a traffic light or sign."""
+    return any(math.dist(spot, (signal.x, -signal.y)) < _CROWN_GAP_M for signal in scene.signals)
 
 
 def _lamp(scene: Scene, at: Vector, right: Vector) -> None:

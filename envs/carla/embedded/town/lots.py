@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from sim2real_bench.envs.carla.embedded.town.bodies import BODIES
 from sim2real_bench.envs.carla.embedded.town.buildings import add_house, add_wall_obstacle, draw_design
 from sim2real_bench.envs.carla.embedded.town.ground import add_ground_cover
 from sim2real_bench.envs.carla.embedded.town.palette import LAYER
@@ -162,7 +163,7 @@ def _yard(scene: Scene, width: float, setback: float, place: Place) -> None:
     a, b = place(0.0, 0.0), place(width, 0.0)
     yaw = math.atan2(b[1] - a[1], b[0] - a[0])
     body = scene.random.choice(("truck", "truck", "truck", "truck", "ambulance"))
-    park_at(scene, *place(width / 2, 2.2), yaw, body)
+    park_at(scene, *place(width / 2, setback - BODIES[body].half_width - 0.5), yaw, body)
 
 
 def _garages(scene: Scene, corners: list[Point]) -> None:

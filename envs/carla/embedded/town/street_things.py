@@ -142,24 +142,26 @@ def add_bollard(scene: Scene, at: Vector, along: Vector) -> bool:
 
 
 def add_cycles(scene: Scene, at: Vector, along: Vector) -> bool:
-    """Two or three bicycles, or a motorcycle, on their stands, along the kerb."""
-    random = scene.random
-    before = sum(car.body.endswith("_parked") for car in scene.parked)
-    body = "motorcycle_parked" if before % 4 == 3 else "bicycle_parked"
-    places = (0.0,) if body == "motorcycle_parked" else (-1.9, 0.0, 1.9)[: random.randint(2, 3)]
-    shape, done = BODIES[body], False
-    for x in places:
-        spot = _offset(at, along, x, random.uniform(-0.05, 0.05))
-        yaw = _yaw(along) + random.uniform(-0.06, 0.06)
-        if not scene.free(box_polygon(*spot, yaw, shape.half_length, shape.half_width)):
-            continue
-        scene.obstacle(*spot, yaw, shape.half_length, shape.half_width, 2 * shape.half_height, shape.tag)
-        scene.parked.append(
-            ParkedCar(spot[0], -spot[1], -math.degrees(yaw), body, random.choice(PAINTS), shape.half_length,
-                      shape.half_width, z=KERB_M)
-        )  # fmt: skip
-        done = True
-    return done
+    """Two or three bicycles on their stands, along the kerb."""
+    places = (-1.9, 0.0, 1.9)[: scene.random.randint(2, 3)]
+    done = [_stand(scene, _offset(at, along, x, 0.0), along, "bicycle_parked") for x in places]
+    return any(done)
+
+
+def add_motorcycle(scene: Scene, at: Vector, along: Vector) -> bool:
+    """A motorcycle on its stand."""
+    return _stand(scene, at, along, "motorcycle_parked")
+
+
+def _stand(scene: Scene, at: Vector, along: Vector, body: str) -> bool:
+    random, shape = scene.random, BODIES[body]
+    yaw, paint = _yaw(along) + random.uniform(-0.06, 0.06), random.choice(PAINTS)
+    if not scene.free(box_polygon(*at, yaw, shape.half_length, shape.half_width)):
+        return False
+    scene.obstacle(*at, yaw, shape.half_length, shape.half_width, 2 * shape.half_height, shape.tag)
+    pose = (at[0], -at[1], -math.degrees(yaw))
+    scene.parked.append(ParkedCar(*pose, body, paint, shape.half_length, shape.half_width, z=KERB_M))
+    return True
 
 
 def add_bus_stop(scene: Scene, kerb: Vector, along: Vector, right: Vector) -> bool:
@@ -200,9 +202,9 @@ def add_bus_stop(scene: Scene, kerb: Vector, along: Vector, right: Vector) -> bo
 
 STREET_THINGS: dict[str, Builder] = {
     "bin": add_bin, "cabinet": add_cabinet, "bench": add_bench, "hydrant": add_hydrant, "post_box": add_post_box,
-    "advert": add_advert, "cycles": add_cycles,
+    "advert": add_advert, "cycles": add_cycles, "motorcycle": add_motorcycle,
 }  # fmt: skip
 THING_COUNTS: dict[str, int] = {
-    "bin": 3, "cabinet": 1, "bench": 2, "hydrant": 1, "post_box": 1, "advert": 2, "cycles": 3,
+    "bin": 3, "cabinet": 1, "bench": 2, "hydrant": 1, "post_box": 1, "advert": 2, "cycles": 2, "motorcycle": 1,
 }  # fmt: skip
 """How often each thing comes in turn on a free place at the kerb."""
