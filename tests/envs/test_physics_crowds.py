@@ -251,6 +251,37 @@ def test_forces_act_for_one_tick_and_gravity_can_be_switched_off():
     assert driver.dynamics.z == 0.0
 
 
+def hard_turn(name):
+    driver = car(1, 0.0, 22.0, VEHICLE_MODELS[name])
+    driver.control = VehicleControl(steer=0.3)
+    tick([driver], count=120)
+    return driver
+
+
+def test_a_top_heavy_vehicle_rolls_over_in_a_hard_turn_and_slides_to_rest():
+    driver = hard_turn("vehicle.carlamotors.european_hgv")
+    dynamics = driver.dynamics
+    assert dynamics.failure == 1
+    assert dynamics.at_rest
+    assert driver.transform.roll == pytest.approx(-90.0)  # turning right, it falls to the left
+    assert driver.transform.z == pytest.approx(dynamics.model.half_width)
+    assert driver.record().union[-1] == 1
+    driver.control = VehicleControl(throttle=1.0)
+    tick([driver], count=20)
+    assert dynamics.at_rest  # no wheel pulls any more
+    dynamics.place(Transform())
+    tick([driver], count=20)
+    assert dynamics.failure == 0
+    assert dynamics.forward > 0.5
+
+
+@pytest.mark.parametrize("name", ["vehicle.lincoln.mkz_2020", "vehicle.audi.tt", "vehicle.yamaha.yzf"])
+def test_cars_slide_before_they_tip_and_two_wheelers_balance(name):
+    driver = hard_turn(name)
+    assert driver.dynamics.failure == 0
+    assert driver.record().union[-1] == 0
+
+
 def test_a_constant_velocity_is_held_in_the_vehicles_axes():
     driver = car(1, 0.0, 0.0, yaw_deg=90.0)
     driver.dynamics.constant_velocity = (5.0, 0.0, 0.0)

@@ -184,6 +184,7 @@ class Vehicle(Actor):
             self.speed_limit_kmh,
             int(light.state) if light else GREEN,
             light.actor_id if light else NO_ACTOR,
+            self.dynamics.failure,
         )
 
     def encloses(self, point: Transform) -> bool:

@@ -22,6 +22,7 @@ _LARGEST_STRIDE = 0.8  # of half a body's length per slice, so that nothing is j
 _MOST_SLICES = 100
 _PASSES = 3
 _REACH_MARGIN = 0.5
+_TIPPING_ACCELERATION = 5.0  # m/s² below which nothing on four wheels tips over
 _AT_REST: Vector = (0.0, 0.0, 0.0)
 
 Mover = Vehicle | Walker
@@ -92,6 +93,11 @@ def advance(
     for actor, old in zip(actors, before, strict=True):
         resting = old is _AT_REST and actor.dynamics.at_rest
         actor.acceleration = _AT_REST if resting else _rate(old, actor.velocity, seconds)
+    for vehicle in vehicles:
+        x, y, _ = vehicle.acceleration
+        if x * x + y * y > _TIPPING_ACCELERATION**2:
+            yaw = vehicle.dynamics.yaw
+            vehicle.dynamics.feel(y * math.cos(yaw) - x * math.sin(yaw), seconds)
     return impulses.hits()
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from enum import IntEnum
 
 from sim2real_bench.envs.carla.embedded.dynamics.ackermann import AckermannDriver, AckermannSettings, Pedals
 from sim2real_bench.envs.carla.embedded.dynamics.chassis import Brakes, make_chassis
@@ -27,8 +28,17 @@ SUBSTEP_S = 0.0125
 ENGINE_BRAKING = 0.35  # m/s² with the throttle released
 _IDLE_THROTTLE = 0.01
 _AIRBORNE_M = 0.05
+TIPPING_S = 0.4  # that it takes to tip over
+SLIDING_FRICTION = 0.5  # of a body on the road
 MAX_SPEED = 200.0  # m/s
 MAX_YAW_RATE = 60.0  # rad/s
+
+
+class Failure(IntEnum):
+    """``carla.VehicleFailureState``; engines and tyres do not fail here."""
+
+    NONE = 0
+    ROLLOVER = 1
 
 
 @dataclass(slots=True)
@@ -53,6 +63,7 @@ class VehicleDynamics:
         wheel_angle: angle of the inner front wheel, radians.
         throttle: the engine's response to the pedal.
         transfer: the acceleration that the axle loads have followed, m/s².
+        failure: what has broken.
         travelled: metres driven forwards less those driven backwards; turns wheels and pedals.
         gravity: it has weight; without, it floats.
         constant_velocity: held in the vehicle's axes, m/s, or None.
@@ -62,9 +73,10 @@ class VehicleDynamics:
     """
 
     __slots__ = (
-        "_brakes", "_ground", "_rise", "ackermann", "ackermann_settings", "chassis", "constant_velocity", "forward",
-        "gravity", "mass", "model", "physics_control", "pitch", "powertrain", "pushes", "roll", "side", "throttle",
-        "transfer", "travelled", "vertical", "wheel_angle", "x", "y", "yaw", "yaw_inertia", "yaw_rate", "z",
+        "_brakes", "_ground", "_rise", "_tipped_s", "ackermann", "ackermann_settings", "chassis",
+        "constant_velocity", "failure", "forward", "gravity", "mass", "model", "physics_control", "pitch",
+        "powertrain", "pushes", "roll", "side", "throttle", "transfer", "travelled", "vertical", "wheel_angle", "x",
+        "y", "yaw", "yaw_inertia", "yaw_rate", "z",
     )  # fmt: skip
 
     def __init__(self, model: VehicleModel, pose: Transform) -> None:
@@ -94,11 +106,13 @@ class VehicleDynamics:
         self._brakes = Brakes.of(control, self.chassis)
 
     def place(self, pose: Transform) -> None:
-        """Move to a pose and keep the speed; the ground sets pitch and roll again once the vehicle stands on it."""
+        """Move to a pose, upright and whole, and keep the speed; on the ground, that sets pitch and roll anew."""
         self.x, self.y, self.z = pose.x, pose.y, pose.z
         self.pitch, self.yaw, self.roll = (math.radians(angle) for angle in (pose.pitch, pose.yaw, pose.roll))
         self._rise = (0.0, 0.0)
         self._ground: float | None = None
+        self.failure = Failure.NONE
+        self._tipped_s = 0.0
 
     def stop(self) -> None:
         """Come to rest at once."""
@@ -126,7 +140,8 @@ class VehicleDynamics:
     def transform(self) -> Transform:
         """The pose of the vehicle's origin: its centre on the ground."""
         pitch, yaw, roll = (wrap_degrees(math.degrees(angle)) for angle in (self.pitch, self.yaw, self.roll))
-        return Transform(self.x, self.y, self.z, pitch, yaw, roll)
+        lift = self.model.half_width if self.failure is Failure.ROLLOVER else 0.0
+        return Transform(self.x, self.y, self.z + lift, pitch, yaw, roll)
 
     @property
     def velocity(self) -> Vector:
@@ -229,6 +244,24 @@ class VehicleDynamics:
         self.z, self.vertical, self._ground = height, 0.0, height
         self._rise = (along, across)
         self.pitch, self.roll = math.atan(along), -math.atan(across)
+        if self.failure is Failure.ROLLOVER:
+            self.roll += math.copysign(math.pi / 2.0, self._tipped_s)
+
+    def feel(self, across: float, seconds: float) -> None:
+        """Roll over when the tyres have pushed to the right by ``across`` m/s² for longer than a body takes to tip.
+
+        A vehicle tips when the push, at the height of its centre of mass, outweighs gravity over half of its track.
+        """
+        model = self.model
+        if model.two_wheeled or self.failure is Failure.ROLLOVER:
+            return
+        if abs(across) * model.centre_height <= GRAVITY * model.track / 2.0:
+            self._tipped_s = 0.0
+            return
+        self._tipped_s -= math.copysign(seconds, across)  # pushed to the right at the wheels, it falls to the left
+        if abs(self._tipped_s) > TIPPING_S:
+            self.failure = Failure.ROLLOVER
+            self.roll += math.copysign(math.pi / 2.0, self._tipped_s)
 
     def _stance(self, relief: Relief) -> tuple[float, float, float]:
         model = self.model
@@ -241,6 +274,8 @@ class VehicleDynamics:
         tilt = 1.0 + along * along + across * across
         weight = GRAVITY / math.sqrt(tilt)
         level = 1.0 / math.sqrt(1.0 + along * along)  # of what acts along the slope, the part in the horizontal plane
+        if self.failure is Failure.ROLLOVER:
+            return self._sliding(weight)
         brakes, speed = self._brakes, self.forward
         self.powertrain.shift(speed, seconds)
         gear = self._engaged(control)
@@ -259,6 +294,11 @@ class VehicleDynamics:
             -GRAVITY * across / tilt,
             weight,
         )
+
+    def _sliding(self, weight: float) -> Drive[float]:
+        """On its side, a vehicle slides to rest."""
+        drag = SLIDING_FRICTION * weight
+        return Drive(self.wheel_angle, 0.0, 0.0, drag, 0.0, SLIDING_FRICTION, drag, 0.0, 0.0, weight)
 
     def ackermann_control(self, seconds: float) -> VehicleControl:
         """The pedals and steering with which the Ackermann driver goes on.
