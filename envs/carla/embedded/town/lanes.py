@@ -53,6 +53,7 @@ class Lane:
         oncoming: a lane of the other direction lies directly to its left.
         sidewalk: a sidewalk lane lies beyond what is paved on the right.
         lines: what is painted on the left and on the right border.
+        yellow: the line on the left is yellow.
     """
 
     key: tuple[int, int, int]
@@ -69,6 +70,7 @@ class Lane:
     oncoming: bool
     sidewalk: bool
     lines: tuple[Line, Line]
+    yellow: bool
 
     @cached_property
     def forward(self) -> Float:
@@ -194,7 +196,7 @@ def _lane(key: tuple[int, int, int], waypoints: Sequence[Any]) -> Lane | None:
     return Lane(
         key, poses[few, :2], headings[few], poses[few, 3], float(widths.max()), widths[few], middle.is_junction,
         sides[few, 0], sides[few, 1], not same[1], not same[0], oncoming, bool(sides[:, 2].any()),
-        (_line(middle.left_lane_marking), _line(middle.right_lane_marking)),
+        (_line(middle.left_lane_marking), _line(middle.right_lane_marking)), _yellow(middle.left_lane_marking),
     )  # fmt: skip
 
 
@@ -227,6 +229,12 @@ def _enough(points: Float, headings: Float, profile: Float) -> npt.NDArray[np.in
         if changed or turned or arc[index + 1] - arc[last] > _LONGEST_GAP_M:
             kept.append(index)
     return np.array([*kept, len(points) - 1])
+
+
+def _yellow(marking: Any) -> bool:
+    import carla
+
+    return marking is not None and bool(marking.color == carla.LaneMarkingColor.Yellow)
 
 
 def _line(marking: Any) -> Line:

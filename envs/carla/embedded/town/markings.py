@@ -12,7 +12,7 @@ import shapely
 
 from sim2real_bench.envs.carla.embedded.town.approach import paint_approach
 from sim2real_bench.envs.carla.embedded.town.lanes import Lane, Line
-from sim2real_bench.envs.carla.embedded.town.painter import REPAIR_Z, STAIN_Z, WHITE, Colour, DecalKind, Painter
+from sim2real_bench.envs.carla.embedded.town.painter import REPAIR_Z, STAIN_Z, WHITE, YELLOW, Colour, DecalKind, Painter
 from sim2real_bench.envs.carla.embedded.town.scene import Scene
 
 Float = npt.NDArray[np.float64]
@@ -22,7 +22,7 @@ _INSET_M = 0.18  # of the line at a kerb
 _DOUBLE_M = 0.1
 
 
-def _lane_lines(painter: Painter, lane: Lane, centre: Colour) -> None:
+def _lane_lines(painter: Painter, lane: Lane) -> None:
     """The worn middle of a lane, the line on its right, and the one on its left where no other lane paints it."""
     points, right, half = lane.points, lane.right, (lane.widths / 2)[:, None]
     painter.strip(points, 0.62, (0.06, 0.06, 0.06), DecalKind.STAIN, STAIN_Z, float(lane.key[0] * 13 % 50))
@@ -35,7 +35,7 @@ def _lane_lines(painter: Painter, lane: Lane, centre: Colour) -> None:
         return
     if lane.oncoming:
         if lane.key[2] < 0:
-            _centre_line(painter, lane, centre)
+            _centre_line(painter, lane, YELLOW if lane.yellow else WHITE)
     elif lane.innermost:
         _line(painter, points - right * (half - _INSET_M), left_line)
     if not lane.outermost:
@@ -126,7 +126,7 @@ def build_markings(scene: Scene, lanes: Sequence[Lane], town_map: Any) -> None:
     crossings = crosswalks(town_map)
     areas = shapely.union_all([shapely.Polygon(corners) for corners in crossings])
     for lane in lanes:
-        _lane_lines(painter, lane, scene.style.marking)
+        _lane_lines(painter, lane)
         if lane.in_junction:
             continue
         _bay_marks(painter, lane)

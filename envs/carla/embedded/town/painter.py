@@ -14,6 +14,7 @@ Float = npt.NDArray[np.float64]
 Colour = tuple[float, float, float]
 
 WHITE: Colour = (0.84, 0.84, 0.82)
+YELLOW: Colour = (0.84, 0.65, 0.22)
 PAINT_Z, REPAIR_Z, STAIN_Z = 0.012, 0.007, 0.004
 """Heights of the layers above the road, metres."""
 _SOFT_EDGE_M = 0.12  # paint fades within the strip, so the strip is a little wider than the line

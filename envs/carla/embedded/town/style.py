@@ -21,7 +21,6 @@ class TownStyle:
         barriers: weight of each kind of barrier (see ``barriers``).
         plaster_tints: paints of plastered walls.
         leaf_tints: tints of tree crowns.
-        marking: colour of the centre line, 0 to 1 (square root of the light it reflects).
         lamp_colour: paint of poles.
         street_tree_share: share of the tree places on the pavement that have one.
         gable_share: share of town houses with a pitched roof.
@@ -36,7 +35,6 @@ class TownStyle:
     barriers: dict[str, float]
     plaster_tints: tuple[Colour, ...]
     leaf_tints: tuple[Colour, ...]
-    marking: Colour
     lamp_colour: Colour
     street_tree_share: float
     gable_share: float
@@ -62,7 +60,7 @@ _STYLES = {
             (1.0, 0.95, 0.84), (0.98, 0.98, 0.97), (0.93, 0.86, 0.74), (0.84, 0.87, 0.90), (0.88, 0.80, 0.72),
         ),
         leaf_tints=((0.95, 1.0, 0.9), (1.08, 1.05, 0.8), (0.82, 0.96, 0.84), (1.2, 1.05, 0.75)),
-        marking=(0.84, 0.65, 0.22), lamp_colour=(0.32, 0.34, 0.35), street_tree_share=0.6, gable_share=0.7,
+        lamp_colour=(0.32, 0.34, 0.35), street_tree_share=0.6, gable_share=0.7,
     ),
     "MiniTown02": TownStyle(
         seed=42,
@@ -82,7 +80,7 @@ _STYLES = {
             (0.92, 0.70, 0.60),
         ),
         leaf_tints=((0.85, 0.95, 0.8), (1.0, 1.0, 0.85), (1.35, 1.0, 0.6), (0.75, 0.9, 0.8)),
-        marking=(0.83, 0.83, 0.81), lamp_colour=(0.20, 0.27, 0.24), street_tree_share=0.5, gable_share=0.85,
+        lamp_colour=(0.20, 0.27, 0.24), street_tree_share=0.5, gable_share=0.85,
     ),
     "MiniTown03": TownStyle(
         seed=73,
@@ -99,7 +97,7 @@ _STYLES = {
         barriers={"brick_wall": 0.4, "plaster_wall": 0.5, "hedge": 1.3, "railings": 0.9, "mesh": 0.8},
         plaster_tints=((1.0, 1.0, 1.0), (0.93, 0.94, 0.95), (0.88, 0.90, 0.92), (0.96, 0.92, 0.86)),
         leaf_tints=((0.8, 1.0, 0.85), (0.95, 1.05, 0.8), (1.1, 1.1, 0.75), (1.25, 0.85, 0.55)),
-        marking=(0.84, 0.65, 0.22), lamp_colour=(0.42, 0.44, 0.46), street_tree_share=0.55, gable_share=0.15,
+        lamp_colour=(0.42, 0.44, 0.46), street_tree_share=0.55, gable_share=0.15,
         features=frozenset({"tram"}), bus_stops=5,
     ),
     "MiniHighway01": TownStyle(
@@ -113,7 +111,7 @@ _STYLES = {
         barriers={"hedge": 1.0, "mesh": 1.0},
         plaster_tints=((1.0, 0.97, 0.90), (0.90, 0.90, 0.88)),
         leaf_tints=((0.85, 1.0, 0.8), (0.95, 1.0, 0.75), (0.7, 0.9, 0.75)),
-        marking=(0.84, 0.84, 0.82), lamp_colour=(0.45, 0.46, 0.47), street_tree_share=0.0, gable_share=0.7,
+        lamp_colour=(0.45, 0.46, 0.47), street_tree_share=0.0, gable_share=0.7,
         features=frozenset({"gantries", "footbridge"}), bus_stops=0,
     ),
 }  # fmt: skip
