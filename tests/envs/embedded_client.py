@@ -2,6 +2,7 @@
 
 import math
 import queue
+import socket
 import time
 from contextlib import contextmanager
 
@@ -19,6 +20,12 @@ def connect(server, port=None):
     connection = carla.Client(server.host, port or server.port, 8)
     connection.set_timeout(WAIT_S)
     return connection
+
+
+def free_port():
+    """A port nobody listens on, for a traffic manager."""
+    with socket.create_server(("", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def make_synchronous(world, delta=TICK):
@@ -43,13 +50,16 @@ def leave(world):
 class Rig:
     """A sensor with its queue."""
 
-    def __init__(self, world, name, parent=None, transform=None, **attributes):
+    def __init__(self, world, name, parent=None, transform=None, attachment=None, **attributes):
         import carla
 
         blueprint = world.get_blueprint_library().find(name)
         for key, value in attributes.items():
             blueprint.set_attribute(key, str(value))
-        self.sensor = world.spawn_actor(blueprint, transform or carla.Transform(), attach_to=parent)
+        kind = carla.AttachmentType.Rigid if attachment is None else attachment
+        self.sensor = world.spawn_actor(
+            blueprint, transform or carla.Transform(), attach_to=parent, attachment_type=kind
+        )
         self.queue = queue.Queue()
         self.sensor.listen(self.queue.put)
 

@@ -1,22 +1,18 @@
 """Every sensor through the genuine CARLA client: types, frames, and readings that agree with each other."""
 
 import math
-import queue
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from embedded_client import TICK, Rig, free_road, leave, make_synchronous, metres, pixels, rigged, spawn
 
-from sim2real_bench.envs.carla.embedded.launcher import EmbeddedServerProcess
 from sim2real_bench.envs.carla.embedded.sensors.catalogue import LANE_INVASION, SENSOR_BLUEPRINTS, UNSUPPORTED_SENSORS
 from sim2real_bench.envs.classes import CarlaClass
 
 pytestmark = pytest.mark.simulator
 
-TICK = 0.1
 WIDTH, HEIGHT = 256, 144
-WAIT_S = 30.0
 PYTHON_TYPES = {
     "sensor.camera.rgb": "Image",
     "sensor.camera.depth": "Image",
@@ -36,68 +32,19 @@ PYTHON_TYPES = {
 }
 
 
-@pytest.fixture(scope="module")
-def server(carla_embedded):
-    with EmbeddedServerProcess("MiniTown01") as process:
-        yield process
-
-
 @pytest.fixture
-def world(server, request):
+def world(client, request):
     """A fresh episode in synchronous mode, in MiniTown01 unless a test asks for another map."""
-    import carla
-
-    client = carla.Client(server.host, server.port, 8)
-    client.set_timeout(WAIT_S)
-    world = client.load_world(getattr(request, "param", "MiniTown01"))
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, TICK
-    world.apply_settings(settings)
+    world = make_synchronous(client.load_world(getattr(request, "param", "MiniTown01")))
     yield world
-    settings.synchronous_mode = False
-    world.apply_settings(settings)
+    leave(world)
 
 
-class Rig:
-    """A sensor with its queue."""
-
-    def __init__(self, world, name, pose, parent=None, attachment=None, **attributes):
-        blueprint = world.get_blueprint_library().find(name)
-        if blueprint.has_attribute("image_size_x"):
-            attributes = {"image_size_x": WIDTH, "image_size_y": HEIGHT} | attributes
-        for key, value in attributes.items():
-            blueprint.set_attribute(key, str(value))
-        if attachment is None:
-            self.sensor = world.spawn_actor(blueprint, pose, attach_to=parent)
-        else:
-            self.sensor = world.spawn_actor(blueprint, pose, parent, attachment)
-        self.queue = queue.Queue()
-        self.sensor.listen(self.queue.put)
-
-    def at(self, frame):
-        data = self.queue.get(timeout=WAIT_S)
-        while data.frame < frame:
-            data = self.queue.get(timeout=WAIT_S)
-        assert data.frame == frame
-        return data
-
-    def waiting(self):
-        data = []
-        while not self.queue.empty():
-            data.append(self.queue.get())
-        return data
-
-
-@contextmanager
-def closing(*rigs):
-    try:
-        yield rigs
-    finally:
-        for rig in rigs:
-            rig.sensor.stop()
-        time.sleep(0.3)  # the client's threads drop the callbacks and need the interpreter for it
-        for rig in rigs:
-            rig.sensor.destroy()
+def mount(world, name, pose, parent=None, attachment=None, **attributes):
+    """A sensor with its queue; pictures are small."""
+    if name.startswith("sensor.camera."):
+        attributes = {"image_size_x": WIDTH, "image_size_y": HEIGHT} | attributes
+    return Rig(world, name, parent, pose, attachment, **attributes)
 
 
 def transform(x=0.0, y=0.0, z=0.0, **angles):
@@ -111,19 +58,7 @@ def spawn_on(world, place, metres=0.0, name="vehicle.lincoln.mkz_2020"):
     ahead = place.get_forward_vector()
     pose = transform(place.location.x + metres * ahead.x, place.location.y + metres * ahead.y, place.location.z)
     pose.rotation = place.rotation
-    return world.spawn_actor(world.get_blueprint_library().find(name), pose)
-
-
-def straight_place(world, length=40.0):
-    """A spawn point with free, straight road ahead."""
-    road_map = world.get_map()
-    for point in road_map.get_spawn_points():
-        waypoint = road_map.get_waypoint(point.location)
-        ahead = [waypoint.next(step) for step in (length / 3, length / 1.5, length)]
-        turns = [abs(math.sin(math.radians(w[0].transform.rotation.yaw - point.rotation.yaw))) for w in ahead if w]
-        if len(turns) == 3 and max(turns) < 1e-3 and not any(w[0].is_junction for w in ahead):
-            return point
-    raise AssertionError("the town has no straight road")
+    return spawn(world, pose, name)
 
 
 def settle(world, ticks=8):
@@ -132,41 +67,30 @@ def settle(world, ticks=8):
         world.tick()
 
 
-def pixels(image):
-    """(H, W, 4) BGRA."""
-    return np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
-
-
-def metres(image):
-    blue, green, red = (pixels(image)[..., channel].astype(np.float64) for channel in range(3))
-    return 1000.0 * (red + 256.0 * green + 65536.0 * blue) / (2**24 - 1)
-
-
 def test_every_sensor_blueprint_delivers_its_type(world):
     import carla
 
-    place = straight_place(world)
+    place = free_road(world)
     car, other = spawn_on(world, place), spawn_on(world, place, 12.0)
     settle(world)
     listed = {blueprint.id for blueprint in world.get_blueprint_library().filter("sensor.*")}
     assert listed == {*SENSOR_BLUEPRINTS, *UNSUPPORTED_SENSORS}
     assert set(SENSOR_BLUEPRINTS) == set(PYTHON_TYPES)
     # Lane invasions are the client's own business and need a lane change; collisions come with the crash below.
-    rigs = {name: Rig(world, name, transform(x=2.0, z=1.0), car) for name in PYTHON_TYPES if name != LANE_INVASION}
-    with closing(*rigs.values()):
+    rigs = {name: mount(world, name, transform(x=2.0, z=1.0), car) for name in PYTHON_TYPES if name != LANE_INVASION}
+    with rigged(*rigs.values()):
         car.set_target_velocity(9.0 * place.get_forward_vector())
         seen = {name: [] for name in rigs}
         for _ in range(12):
             frame = world.tick()
-            rigs["sensor.camera.rgb"].at(frame)
+            seen["sensor.camera.rgb"].append(rigs["sensor.camera.rgb"].at(frame))
         time.sleep(0.2)
         for name, rig in rigs.items():
-            seen[name] += rig.waiting()
-    seen["sensor.camera.rgb"].append(None)
+            seen[name] += rig.drain()
     for name, data in seen.items():
         assert data, f"{name} said nothing"
         expected = getattr(carla, PYTHON_TYPES[name])
-        assert all(isinstance(entry, expected) for entry in data if entry is not None), name
+        assert all(isinstance(entry, expected) for entry in data), name
     assert seen["sensor.other.collision"][0].other_actor.id == other.id
     assert seen["sensor.other.obstacle"][0].other_actor.id == other.id
     assert seen["sensor.other.obstacle"][0].actor.id == car.id
@@ -175,50 +99,52 @@ def test_every_sensor_blueprint_delivers_its_type(world):
 def test_a_research_rig_gets_everything_in_the_frame_of_the_tick(world):
     import carla
 
-    car = spawn_on(world, straight_place(world))
+    car = spawn_on(world, free_road(world))
     settle(world)
-    rigs = [Rig(world, "sensor.camera.rgb", transform(x=1.5, z=2.0, yaw=yaw), car) for yaw in (0.0, -60.0, 60.0)]
+    rigs = [mount(world, "sensor.camera.rgb", transform(x=1.5, z=2.0, yaw=yaw), car) for yaw in (0.0, -60.0, 60.0)]
     rigs += [
-        Rig(world, f"sensor.camera.{kind}", transform(x=1.5, z=2.0), car)
+        mount(world, f"sensor.camera.{kind}", transform(x=1.5, z=2.0), car)
         for kind in ("depth", "semantic_segmentation", "instance_segmentation")
     ]
     rigs += [
-        Rig(world, "sensor.lidar.ray_cast", transform(z=2.4), car, channels=64, points_per_second=560_000, range=80.0),
-        Rig(world, "sensor.other.gnss", carla.Transform(), car),
-        Rig(world, "sensor.other.imu", carla.Transform(), car),
+        mount(
+            world, "sensor.lidar.ray_cast", transform(z=2.4), car, channels=64, points_per_second=560_000, range=80.0
+        ),
+        mount(world, "sensor.other.gnss", carla.Transform(), car),
+        mount(world, "sensor.other.imu", carla.Transform(), car),
     ]
-    slow = Rig(world, "sensor.camera.rgb", transform(x=1.5, z=2.0), car, sensor_tick=2.5 * TICK)
-    crash = Rig(world, "sensor.other.collision", carla.Transform(), car)
-    with closing(*rigs, slow, crash):
+    slow = mount(world, "sensor.camera.rgb", transform(x=1.5, z=2.0), car, sensor_tick=2.5 * TICK)
+    crash = mount(world, "sensor.other.collision", carla.Transform(), car)
+    with rigged(*rigs, slow, crash):
         for _ in range(10):
             frame = world.tick()
             assert [rig.at(frame).frame for rig in rigs] == [frame] * len(rigs)
         time.sleep(0.2)
         # Every 0.25 s on ticks of 0.1 s: after three ticks, two ticks, three ticks, ...
-        frames = np.diff([image.frame for image in slow.waiting()]).tolist()
+        frames = np.diff([image.frame for image in slow.drain()]).tolist()
         assert frames in ([3, 2, 3], [2, 3, 2], [2, 3, 2, 3], [3, 2, 3, 2])
-        assert crash.waiting() == []
+        assert crash.drain() == []
 
 
 def test_without_rendering_cameras_are_silent_and_the_rest_goes_on(world):
     import carla
 
-    car = spawn_on(world, straight_place(world))
+    car = spawn_on(world, free_road(world))
     settings = world.get_settings()
     settings.no_rendering_mode = True
     world.apply_settings(settings)
     camera, lidar = (
-        Rig(world, "sensor.camera.rgb", transform(z=3.0), car),
-        Rig(world, "sensor.lidar.ray_cast", transform(z=3.0), car),
+        mount(world, "sensor.camera.rgb", transform(z=3.0), car),
+        mount(world, "sensor.lidar.ray_cast", transform(z=3.0), car),
     )
-    imu = Rig(world, "sensor.other.imu", carla.Transform(), car)
-    with closing(camera, lidar, imu):
+    imu = mount(world, "sensor.other.imu", carla.Transform(), car)
+    with rigged(camera, lidar, imu):
         for _ in range(3):
             frame = world.tick()
             lidar.at(frame)
             imu.at(frame)
         time.sleep(0.1)
-        assert camera.waiting() == []
+        assert camera.drain() == []
     settings.no_rendering_mode = False
     world.apply_settings(settings)
 
@@ -228,11 +154,11 @@ LABELLED = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("cosine", "<f4"), ("actor
 
 def lidar_in_depth_image(world, car):
     """(points ahead of a semantic lidar, depth in the pixels they fall into), both from one place on a car."""
-    mount = transform(x=0.5, z=2.0)
-    depth = Rig(world, "sensor.camera.depth", mount, car)
+    pose = transform(x=0.5, z=2.0)
+    depth = mount(world, "sensor.camera.depth", pose, car)
     scan = {"range": 60.0, "points_per_second": 400_000, "upper_fov": 5.0, "lower_fov": -25.0}
-    lidar = Rig(world, "sensor.lidar.ray_cast_semantic", mount, car, **scan)
-    with closing(depth, lidar):
+    lidar = mount(world, "sensor.lidar.ray_cast_semantic", pose, car, **scan)
+    with rigged(depth, lidar):
         frame = world.tick()
         seen = metres(depth.at(frame))
         cloud = lidar.at(frame)
@@ -256,7 +182,7 @@ def assert_road_agrees(points, along):
 
 
 def test_lidar_and_depth_camera_agree_on_the_road_and_on_another_car(world):
-    place = straight_place(world)
+    place = free_road(world)
     car, other = spawn_on(world, place), spawn_on(world, place, 14.0)
     settle(world)
     points, along = lidar_in_depth_image(world, car)
@@ -280,14 +206,14 @@ def test_on_a_hill_lidar_camera_and_imu_know_the_slope(world):
     pitch = math.radians(car.get_transform().rotation.pitch)
     assert pitch > math.radians(3.0)
     assert_road_agrees(*lidar_in_depth_image(world, car))
-    imu = Rig(world, "sensor.other.imu", carla.Transform(), car)
-    with closing(imu):
+    imu = mount(world, "sensor.other.imu", carla.Transform(), car)
+    with rigged(imu):
         felt = imu.at(world.tick()).accelerometer
     assert (felt.x, felt.z) == pytest.approx((9.81 * math.sin(pitch), 9.81 * math.cos(pitch)), abs=0.05)
 
 
 def test_instances_tell_two_cars_apart(world):
-    place = straight_place(world)
+    place = free_road(world)
     near, far = spawn_on(world, place, 10.0), spawn_on(world, place, 20.0)
     settle(world)
     ahead = place.get_forward_vector()
@@ -298,9 +224,9 @@ def test_instances_tell_two_cars_apart(world):
         yaw=place.rotation.yaw + 10.0,
         pitch=-8.0,
     )
-    instance = Rig(world, "sensor.camera.instance_segmentation", pose)
-    semantic = Rig(world, "sensor.camera.semantic_segmentation", pose)
-    with closing(instance, semantic):
+    instance = mount(world, "sensor.camera.instance_segmentation", pose)
+    semantic = mount(world, "sensor.camera.semantic_segmentation", pose)
+    with rigged(instance, semantic):
         frame = world.tick()
         image, tags = pixels(instance.at(frame)), pixels(semantic.at(frame))[..., 2]
     owners = image[..., 1].astype(int) | image[..., 0].astype(int) << 8
@@ -312,11 +238,11 @@ def test_instances_tell_two_cars_apart(world):
 
 
 def test_optical_flow_of_a_sideways_step(world):
-    place = straight_place(world)
+    place = free_road(world)
     right = place.get_right_vector()
     pose = transform(place.location.x, place.location.y, 3.0, yaw=place.rotation.yaw)
-    flow, depth = (Rig(world, f"sensor.camera.{kind}", pose) for kind in ("optical_flow", "depth"))
-    with closing(flow, depth):
+    flow, depth = (mount(world, f"sensor.camera.{kind}", pose) for kind in ("optical_flow", "depth"))
+    with rigged(flow, depth):
         frame = world.tick()
         still = np.frombuffer(flow.at(frame).raw_data, np.float32)
         np.testing.assert_allclose(still, 0.0, atol=1e-6)
@@ -337,13 +263,13 @@ def test_optical_flow_of_a_sideways_step(world):
 def test_gnss_and_imu_of_a_car_in_a_steady_turn(world):
     import carla
 
-    car = spawn_on(world, straight_place(world))
+    car = spawn_on(world, free_road(world))
     settle(world)
     gnss, imu = (
-        Rig(world, "sensor.other.gnss", carla.Transform(), car),
-        Rig(world, "sensor.other.imu", carla.Transform(), car),
+        mount(world, "sensor.other.gnss", carla.Transform(), car),
+        mount(world, "sensor.other.imu", carla.Transform(), car),
     )
-    with closing(gnss, imu):
+    with rigged(gnss, imu):
         frame = world.tick()
         at_rest = imu.at(frame)
         place, wanted = gnss.at(frame), world.get_map().transform_to_geolocation(car.get_location())
@@ -373,7 +299,7 @@ def test_gnss_and_imu_of_a_car_in_a_steady_turn(world):
 def test_rays_of_the_client_meet_vehicles_and_the_ground(world):
     import carla
 
-    place = straight_place(world)
+    place = free_road(world)
     car = spawn_on(world, place)
     settle(world)
     where = car.get_location()
@@ -391,11 +317,11 @@ def test_rays_of_the_client_meet_vehicles_and_the_ground(world):
 def test_a_chase_camera_on_a_spring_arm_sees_its_car(world):
     import carla
 
-    car = spawn_on(world, straight_place(world))
+    car = spawn_on(world, free_road(world))
     settle(world)
     pose = transform(x=-5.0, z=3.0, pitch=8.0)
-    chase = Rig(world, "sensor.camera.instance_segmentation", pose, car, carla.AttachmentType.SpringArmGhost)
-    with closing(chase):
+    chase = mount(world, "sensor.camera.instance_segmentation", pose, car, carla.AttachmentType.SpringArmGhost)
+    with rigged(chase):
         frame = world.tick()
         data = chase.at(frame)
         image = pixels(data)
