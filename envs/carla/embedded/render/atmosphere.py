@@ -89,8 +89,8 @@ def _direct_light(altitude: float, cover: float) -> Float:
 
 def _sky(altitude: float, cover: float, weather: Weather) -> tuple[Float, Float, float]:
     """Zenith, horizon, and the share of daylight."""
-    daylight = _smooth(-12.0, 22.0, altitude)
-    low_sun = (1.0 - _smooth(1.0, 24.0, altitude)) * _smooth(-10.0, 0.0, altitude) * (1.0 - 0.7 * cover)
+    daylight = _smooth(-12.0, 25.0, altitude)
+    low_sun = (1.0 - _smooth(1.0, 24.0, altitude)) * _smooth(-10.0, 0.0, altitude) * (1.0 - 0.5 * cover)
     blue = min(max(weather.rayleigh_scattering_scale / _EARTH_RAYLEIGH, 0.0), 3.0)
     top = _mix(np.array([0.17, 0.33, 0.74]) * (0.6 + 0.4 * blue), (0.45, 0.48, 0.53), cover)
     horizon = _mix((0.58, 0.71, 0.89), (0.61, 0.63, 0.66), cover)
@@ -112,7 +112,7 @@ def _fog(weather: Weather, horizon: Float, daylight: float, cover: float) -> tup
     colour = _mix(horizon * 0.96, grey, _smooth(0.02, 0.4, thick + 0.3 * cover * _share(weather.precipitation)))
     colour = colour * (1.0 - 0.12 * _share(weather.precipitation))
     colour = _mix(colour, np.array([0.62, 0.47, 0.30]) * (daylight + 0.04), dust)
-    return colour * (1.0 + 0.1 * min(weather.scattering_intensity, 2.0) * thick), density
+    return colour * (1.0 + 0.25 * min(weather.scattering_intensity, 2.0) * thick), density
 
 
 def atmosphere(weather: Weather) -> Atmosphere:
@@ -124,6 +124,7 @@ def atmosphere(weather: Weather) -> Atmosphere:
     top, horizon, daylight = _sky(altitude, cover, weather)
     fog, density = _fog(weather, horizon, daylight, cover)
     night = 1.0 - _smooth(-7.0, 10.0, altitude)
+    dusk = (1.0 - _smooth(5.0, 20.0, altitude)) * (1.0 - night)
     azimuth, height = math.radians(weather.sun_azimuth_angle), math.radians(max(altitude, 2.5))
     bounce = np.array([0.21, 0.195, 0.175]) * daylight * (0.55 + 0.45 * (1.0 - cover)) + 0.010
     wet = max(_share(weather.wetness), 0.9 * _share(weather.precipitation_deposits))
@@ -135,5 +136,6 @@ def atmosphere(weather: Weather) -> Atmosphere:
         fog_density=density, fog_start_m=max(weather.fog_distance, 0.0), wet=wet,
         puddles=_share(weather.precipitation_deposits), night=night, cloud=_share(weather.cloudiness), rain=rain,
         wind=0.02 + 0.10 * _share(weather.wind_intensity),
-        saturation=1.04 - 0.20 * cover - 0.04 * rain, exposure=1.0 + 0.5 * night, noise=0.030 + 0.025 * night,
+        saturation=1.04 - 0.20 * cover - 0.04 * rain, exposure=1.0 + 0.5 * night + 0.15 * dusk,
+        noise=0.030 + 0.025 * night,
     )  # fmt: skip

@@ -16,30 +16,24 @@ import numpy as np
 from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
 from sim2real_bench.envs.carla.embedded.render.view import ActorLook, CameraView, Image, Images
 from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, SpawnPoint, Town, build_town
-from sim2real_bench.envs.carla.embedded.town.spawning import SPAWN_HEIGHT_M
 from sim2real_bench.envs.carla.weather import WEATHERS
 from sim2real_bench.envs.classes import CARLA_PALETTE
 
 _log = logging.getLogger(__name__)
-
-CAMERA_ABOVE_SPAWN_M = 1.1
-"""A camera on the bonnet is 1.4 m above the road, and spawn points lie 0.3 m above it."""
 
 
 def view_from(spawn: SpawnPoint, width: int = 384, height: int = 160, forward_m: float = 2.0) -> CameraView:
     """The driving camera of a car at a spawn point."""
     yaw = math.radians(spawn.yaw_deg)
     x, y = spawn.x + forward_m * math.cos(yaw), spawn.y + forward_m * math.sin(yaw)
-    z = spawn.z + CAMERA_ABOVE_SPAWN_M
-    return CameraView(width, height, 90.0, x, y, z, pitch_deg=spawn.pitch_deg, yaw_deg=spawn.yaw_deg)
+    return CameraView(width, height, 90.0, x, y, 1.4, yaw_deg=spawn.yaw_deg)
 
 
 def car_ahead(spawn: SpawnPoint, distance_m: float, body: str, colour: tuple[int, int, int]) -> ActorLook:
     """A car in the same lane, further on."""
     yaw = math.radians(spawn.yaw_deg)
     x, y = spawn.x + distance_m * math.cos(yaw), spawn.y + distance_m * math.sin(yaw)
-    z = spawn.z - SPAWN_HEIGHT_M + distance_m * math.tan(math.radians(spawn.pitch_deg))
-    return ActorLook(x, y, z, spawn.yaw_deg, body, colour, 2.3, 0.92, pitch_deg=spawn.pitch_deg)
+    return ActorLook(x, y, 0.0, spawn.yaw_deg, body, colour, 2.3, 0.92)
 
 
 def classes_in_colour(images: Images) -> Image:

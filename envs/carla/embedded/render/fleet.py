@@ -16,6 +16,7 @@ from sim2real_bench.envs.carla.embedded.render.poses import affine_rows, linear_
 from sim2real_bench.envs.carla.embedded.render.projection import Camera
 from sim2real_bench.envs.carla.embedded.render.view import ActorLook
 from sim2real_bench.envs.carla.embedded.town.bodies import BODIES, mesh_name
+from sim2real_bench.envs.carla.embedded.town.model import ParkedCar
 from sim2real_bench.errors import ConfigurationError
 
 Float = npt.NDArray[np.float64]
@@ -32,6 +33,7 @@ _MAX_BEAMS = 32
 _REACH_M = 140.0
 _CONTACT_REACH_M = 60.0
 _MARGIN_M = 0.6  # mirrors and lifted lamps reach beyond the box
+_CONTACT_MARGIN_M = 0.42
 _SHADOW_HEIGHT_M = 1.6
 
 POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT, LEFT, REVERSE, FOG = 1, 2, 4, 8, 16, 32, 64, 128
@@ -96,8 +98,9 @@ def _lamps(flags: Ints) -> Rows:
 class Fleet:
     """Holds the bodies on the GPU and writes the instances of each frame."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, parked: Sequence[ParkedCar]) -> None:
         self._context = context
+        self._parked = _parked_contacts(parked)
         self._bodies: dict[tuple[str, int, bool], Body] = {}
         self.contact = context.buffer(reserve=_CAPACITY * 14 * 4)
         self.beam = context.buffer(reserve=_MAX_BEAMS * 5 * 4)
@@ -127,7 +130,7 @@ class Fleet:
     ) -> Shown:
         """Write the instances of a frame; ``sun`` is None when it throws no shadows."""
         if not looks:
-            return Shown([], [], 0, 0)
+            return Shown([], [], self._write_contacts(np.zeros((0, 12)), camera), 0)
         numbers, planes = _numbers(looks), camera.planes
         places, radii = numbers[:, :3], np.hypot(numbers[:, 6], numbers[:, 7]) + _MARGIN_M
         heights = 2.0 * numbers[:, 11]
@@ -140,7 +143,7 @@ class Fleet:
         casting = np.zeros(0, np.int64) if sun is None else _casting(places, radii, camera, sun)
         bodies = self._write_bodies(looks, numbers, seen, apart * 192.0 / camera.focal_pixels, False)
         shadows = self._write_bodies(looks, numbers, casting, np.full(len(looks), 20.0), True)
-        contacts = self._write_contacts(numbers, seen[apart[seen] < _CONTACT_REACH_M])
+        contacts = self._write_contacts(numbers[seen], camera)
         return Shown(bodies, shadows, contacts, self._write_beams(numbers, apart) if night > 0.02 else 0)
 
     def _write_bodies(
@@ -173,13 +176,15 @@ class Fleet:
             [affine_rows(numbers[:, :3], turns, factors), paint, numbers[:, 9:10], _lamps(numbers[:, 8].astype(int))], 1
         ).astype(np.float32)
 
-    def _write_contacts(self, numbers: Float, near: Ints) -> int:
-        near = near[:_CAPACITY]
-        if len(near):
-            turns = rotations(numbers[near, 3], numbers[near, 4], numbers[near, 5])
-            rows = np.concatenate([affine_rows(numbers[near, :3], turns), numbers[near, 6:8]], 1)
-            self.contact.write(rows.astype(np.float32).tobytes())
-        return len(near)
+    def _write_contacts(self, numbers: Float, camera: Camera) -> int:
+        """The dark below the moving actors in view and the parked ones."""
+        rows = np.concatenate([_contacts(numbers), self._parked])
+        places = rows[:, (3, 7, 11)]
+        near = np.hypot(*(places[:, :2] - camera.eye[:2]).T) < _CONTACT_REACH_M
+        near &= (places @ camera.planes[:, :3].T + camera.planes[:, 3] > -rows[:, 12:13] * 1.5).all(1)
+        chosen = rows[near][:_CAPACITY]
+        self.contact.write(chosen.tobytes())
+        return len(chosen)
 
     def _write_beams(self, numbers: Float, apart: Float) -> int:
         """Light cones on the ground before the nearest vehicles that have their head lamps on."""
@@ -192,6 +197,18 @@ class Fleet:
             strength = np.where(flags[lit] & HIGH_BEAM, 1.5, 1.0)
             self.beam.write(np.c_[front, np.cos(yaw), np.sin(yaw), strength].astype(np.float32).tobytes())
         return len(lit)
+
+
+def _contacts(numbers: Float) -> Rows:
+    """(N, 14) matrix rows without stretch, and the half size of the dark, a little more than the body's."""
+    turns = rotations(numbers[:, 3], numbers[:, 4], numbers[:, 5])
+    half = numbers[:, 6:8] + _CONTACT_MARGIN_M * np.minimum(numbers[:, 7:8] / 0.9, 1.0)
+    return np.concatenate([affine_rows(numbers[:, :3], turns), half], 1).astype(np.float32)
+
+
+def _parked_contacts(parked: Sequence[ParkedCar]) -> Rows:
+    rows = [(c.x, -c.y, c.z, c.pitch_deg, c.yaw_deg, c.roll_deg, c.half_length, c.half_width) for c in parked]
+    return _contacts(np.array(rows, np.float64).reshape(-1, 8))
 
 
 def _casting(places: Float, radii: Float, camera: Camera, sun: tuple[float, float, float]) -> Ints:

@@ -77,7 +77,7 @@ class Renderer:
             self._leaf_program = self._programs.per_vertex("leaf_sun.vert", "sun_seen")
             self._clusters = Clusters(context, town.meshes)
             self._static = [(self._clusters.vertices, *_MESH)]
-            self._fleet = Fleet(context)
+            self._fleet = Fleet(context, town.meshes.parked)
             self._signal_lamps = SignalLamps(context, town.signals)
             self._dome = Sky(context)
             self._make_textures()

@@ -5,5 +5,5 @@ out vec2 q;
 
 void main() {
     q = corner;
-    gl_Position = view_projection * vec4(placed(vec3(corner * (half_size + vec2(0.42)), 0.02)), 1.0);
+    gl_Position = view_projection * vec4(placed(vec3(corner * half_size, 0.02)), 1.0);
 }

@@ -73,7 +73,7 @@ void main() {
         float y = fract(u.y * (1.1 + h) + h * 17.0 + phase * (2.3 + h * 1.7));
         streaks += smoothstep(0.80, 0.99, y) * step(0.72, fract(h * 31.7)) * (0.5 + 0.5 * float(k));
     }
-    c = mix(c, vec3(0.78, 0.80, 0.83) * (0.30 + 0.75 * dot(c, vec3(0.33)) + 0.08), clamp(grade.x * 0.28 * streaks, 0.0, 1.0));
+    c = mix(c, vec3(0.78, 0.80, 0.83) * (0.46 + 0.75 * dot(c, vec3(0.33))), clamp(0.36 * sqrt(grade.x) * streaks, 0.0, 1.0));
 #endif
     float grain = textureLod(noise, (gl_FragCoord.xy + floor(vec2(phase * 761.0, phase * 1373.0))) / 512.0, 0.0).r - 0.5;
     c += grain * grade.y;

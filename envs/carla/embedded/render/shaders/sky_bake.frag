@@ -9,7 +9,7 @@ void main() {
     vec3 c = mix(sky_horizon, sky_top, 1.0 - exp(-d.z * 3.5));
     float s = max(dot(d, sun), 0.0);
     c += sun_colour * (0.10 * pow(s, 8.0) + 0.25 * pow(s, 64.0)) * (1.0 - 0.8 * cloud);
-    vec2 x = d.xy / (d.z + 0.12);
+    vec2 x = d.xy / (d.z + 0.12) * vec2(1.0, 1.0 + 14.0 * (wind - 0.02));      // wind draws the clouds out
     float n = texture(clouds, x * 0.11).r * 0.65 + texture(clouds, x * 0.31 + 0.3).r * 0.35;
     float k = smoothstep(1.02 - cloud * 0.85, 1.25 - cloud * 0.6, n + 0.35);
     vec3 lit = sky_horizon * 1.15 + sun_colour * 0.22, dark = sky_horizon * 0.62;
