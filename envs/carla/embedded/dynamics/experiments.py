@@ -285,7 +285,8 @@ def closed_forms() -> list[Check]:
 
 # -- published figures ------------------------------------------------------------------------------------------------
 
-_CARLA_DOCS = "CARLA 0.9.16 client: default of WheelPhysicsControl"
+_CARLA_WHEEL = "CARLA 0.9.16 client: default of WheelPhysicsControl"
+_CARLA_BODY = "CARLA 0.9.16 client: default of VehiclePhysicsControl"
 _CARLA_ISSUE = "printed by CARLA for the Tesla, github.com/carla-simulator/carla issue 1329"
 _HYBRID_TEST = "road test of the MKZ hybrid, 188 hp: newcarandmotorcycle.blogspot.com/2013/08/design-lincoln-mkz.html"
 
@@ -293,12 +294,16 @@ _HYBRID_TEST = "road test of the MKZ hybrid, 188 hp: newcarandmotorcycle.blogspo
 def published() -> list[Check]:
     """The MKZ and the Tesla against published figures; the tolerances are wide, for these are different cars."""
     car = moving(0.0)
+    wheel = car.physics_control.wheels[-1]
     sixty = run(car, FULL, lambda v: v.forward >= 26.82)
     stopping = moving(31.29)
     run(stopping, VehicleControl(brake=1.0), lambda v: v.at_rest)
     tesla = VEHICLE_MODELS["vehicle.tesla.model3"]
     return [
-        Check("largest steering angle of a wheel", MKZ.max_steer_deg, 70.0, "°", 0.0, _CARLA_DOCS),
+        Check("largest steering angle of a wheel", MKZ.max_steer_deg, 70.0, "°", 0.0, _CARLA_WHEEL),
+        Check("MKZ brake torque of a wheel", wheel.max_brake_torque, 1500.0, "N m", 0.1, _CARLA_WHEEL),
+        Check("MKZ hand brake torque of a wheel", wheel.max_handbrake_torque, 3000.0, "N m", 0.0, _CARLA_WHEEL),
+        Check("MKZ final ratio", car.physics_control.final_ratio, 4.0, "", 0.0, _CARLA_BODY),
         Check("mass of the Tesla Model 3", tesla.mass, 1847.0, "kg", 0.01, _CARLA_ISSUE),
         Check("MKZ 0 to 60 mph", sixty, 9.4, "s", 0.2, _HYBRID_TEST),
         Check("MKZ 70 to 0 mph", stopping.x, 51.8, "m", 0.1, _HYBRID_TEST),
