@@ -315,3 +315,29 @@ def test_a_foreign_text_is_read_in_a_process_of_its_own_first():
         probe("Mine", road_text().replace("120", "99999999999"))
     with pytest.raises(ConfigurationError, match="length 'long', which is no number"):
         probe("Mine", road_text().replace('length="120" id', 'length="long" id'))
+
+
+@pytest.mark.simulator
+def test_the_picture_of_the_hill_shows_the_relief(carla_embedded):
+    """Every pixel of the road, put back into the world by its depth, lies on the relief."""
+    from sim2real_bench.envs.carla.embedded.geometry import rotation_matrix
+    from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
+    from sim2real_bench.envs.carla.embedded.render.view import CameraView
+
+    town, width, height = town_of("MiniTown03"), 192, 120
+    steep = [spawn for spawn in town.spawn_points if abs(spawn.pitch_deg) > 3.0]
+    right, down = np.meshgrid(np.arange(width) + 0.5 - width / 2, np.arange(height) + 0.5 - height / 2)
+    with Renderer(town) as renderer:
+        for spawn in (steep[0], steep[-1]):
+            view = CameraView(
+                width, height, 90.0, spawn.x, spawn.y, spawn.z + 1.4, spawn.pitch_deg - 8.0, spawn.yaw_deg
+            )
+            images = renderer.render(view, [], frame=1)
+            low, middle, high = (images.depth[..., channel].astype(float) for channel in (2, 1, 0))
+            depth = 1000.0 * (low + 256.0 * middle + 65536.0 * high) / (256.0**3 - 1.0)
+            rays = np.stack([depth, depth * right / (width / 2), -depth * down / (width / 2)], -1)
+            places = rays @ np.array(rotation_matrix(view.pitch_deg, view.yaw_deg, 0.0)).T + (view.x, view.y, view.z)
+            road = np.isin(images.semantic[..., 2], (1, 24)) & (depth < 60.0)
+            errors = places[road][:, 2] - town.relief.heights(places[road][:, :2])
+            assert road.sum() > 4000
+            assert np.percentile(np.abs(errors), 98) < 0.02
