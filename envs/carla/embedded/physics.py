@@ -214,6 +214,7 @@ class _Contacts:
         self._parties = np.array([number for number, _ in members], np.intp)
         self._rows = np.array([row for _, row in members], np.intp)
         self._others = [n for n, p in enumerate(crowd.parties) if p.actor.actor_id in traffic.alone]
+        self._followed = {*self._parties.tolist(), *self._others}
 
     def resolve(self) -> None:
         """Separate what overlaps, and exchange impulses."""
@@ -262,8 +263,9 @@ class _Contacts:
         if party.still and party.body is not None:
             party.still = self._crowd.still[number] = False
             self._traffic.wake(party.actor.actor_id)
-        if party.body is not None and number not in self._others and number not in self._parties:
+        if party.body is not None and number not in self._followed:
             self._others.append(number)
+            self._followed.add(number)
 
     def _crash(self, number: int, index: int) -> bool:
         party, field = self._crowd.parties[number], self._field
