@@ -11,6 +11,21 @@ import numpy as np
 TICK = 0.1
 WIDTH, HEIGHT = 384, 160
 WAIT_S = 30.0
+STRAIGHT_ROAD = """<?xml version="1.0"?>
+<OpenDRIVE>
+  <header revMajor="1" revMinor="4" name="straight" version="1" north="0" south="0" east="0" west="0">
+    <geoReference><![CDATA[+proj=tmerc +lat_0=0 +lon_0=0]]></geoReference>
+  </header>
+  <road name="r" length="200.0" id="1" junction="-1">
+    <planView><geometry s="0" x="0" y="0" hdg="0" length="200.0"><line/></geometry></planView>
+    <lanes><laneSection s="0">
+      <left><lane id="1" type="driving" level="false"><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane></left>
+      <center><lane id="0" type="none" level="false"/></center>
+      <right><lane id="-1" type="driving" level="false"><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane></right>
+    </laneSection></lanes>
+  </road>
+</OpenDRIVE>
+"""
 
 
 def connect(server, port=None):

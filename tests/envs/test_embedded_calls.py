@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from embedded_client import connect, make_synchronous
+from embedded_client import STRAIGHT_ROAD, connect, free_port, make_synchronous
 from rpc_recorder import RpcRecorder
 
 from sim2real_bench.envs.carla.embedded.calls import CALLS, CLIENT_METHODS, State, rows
@@ -370,11 +370,10 @@ def test_loads_and_managers_send_what_the_table_says(embedded_server, methods, t
         assert {"load_new_episode", "request_file"} <= first <= loading
         assert "load_new_episode" in sent_by(client.reload_world) <= loading
         assert "load_new_episode" in sent_by(lambda: client.load_world_if_different("MiniTown02")) <= loading
-        text = client.get_world().get_map().to_opendrive()
-        assert "copy_opendrive_to_file" in sent_by(lambda: client.generate_opendrive_world(text))
+        assert "copy_opendrive_to_file" in sent_by(lambda: client.generate_opendrive_world(STRAIGHT_ROAD))
         world = make_synchronous(client.load_world(TOWN))
         assert sent_by(world.get_map) == {*CALLS["World"]["get_map"].remote, "version"}
-        manager = client.get_trafficmanager(18_000)
+        manager = client.get_trafficmanager(free_port())
         registered = {name for name, _, _ in recorder.take()}
         assert registered & set(calls["get_trafficmanager"].remote)
         assert "destroy_traffic_manager" in sent_by(manager.shut_down)

@@ -215,8 +215,8 @@ CALLS: dict[str, dict[str, Call]] = {
         ("SetSimulatePhysics", "set_actor_simulate_physics"),
         ("SetEnableGravity", "set_actor_enable_gravity"),
         ("SetAutopilot", "set_actor_autopilot"),
-        ("ShowDebugTelemetry", "show_vehicle_debug_telemetry"),
-        ("SetVehicleLightState", "set_vehicle_light_state"),
+        ("ShowDebugTelemetry", "show_vehicle_debug_telemetry", "the 0.9.16 client cannot put it into a batch"),
+        ("SetVehicleLightState", "set_vehicle_light_state", "the 0.9.16 client sends every state as Position"),
     ),
 }  # fmt: skip
 """By class of ``carla`` (``command`` is the module of batch commands), then by name."""
