@@ -73,12 +73,16 @@ def test_a_far_reaching_ray_over_hills_ends():
     assert surface.distances((0.0, 0.0, 3.0), np.array([[0.0, 1.0, 1e-7]], np.float32), 1e6)[0] == np.inf
 
 
-def test_the_fast_search_agrees_with_trying_every_box():
-    town = build_town("MiniTown01")
+@pytest.fixture(scope="module")
+def town():
+    return build_town("MiniTown01")
+
+
+def test_the_fast_search_agrees_with_trying_every_box(town):
     obstacles = town.obstacles
     rows = np.c_[obstacles.boxes, obstacles.heights, obstacles.tags]
     solids = Solids.of_field(boxes(*rows))
-    rays = unit_rays(400)
+    rays = unit_rays(100)
     for index, pitch in ((0, 2.4), (5, 0.4), (9, 8.0)):
         place = town.spawn_points[index]
         origin = (place.x, place.y, pitch)
@@ -123,8 +127,7 @@ def test_rays_pass_through_an_ignored_actor():
     assert passed.distances[0] == pytest.approx(10.0)
 
 
-def test_the_ground_of_a_town_knows_roads_and_pavements():
-    town = build_town("MiniTown01")
+def test_the_ground_of_a_town_knows_roads_and_pavements(town):
     surface = GroundSurface.of_town(town)
     x = np.array([point.x for point in town.spawn_points], np.float32)
     y = np.array([point.y for point in town.spawn_points], np.float32)
