@@ -115,17 +115,10 @@ def _motor_lamps(build: BodyBuilder, rear: float, front: float, z: float, tail_z
             build.box((x - 0.03, y0, height), (x + 0.03, y1, height + 0.07), AMBER, float(lamp), bottom=True)
 
 
-def _motorcycle(body: str) -> Mesh:
-    shape, motor = BODIES[body], _MOTORS[body.removesuffix(_PARKED)]
-    build = BodyBuilder(shape.tag)
-    _motor_wheels(build, motor)
+def _motor_body(build: BodyBuilder, motor: _Motor) -> None:
+    """Tank, engine and tail, or a scooter's floor and shield; a fairing."""
     (rear, front), r = motor.axles, motor.radius
-    gx, gy, gz = motor.grips
-    for y in (-0.09, 0.09):
-        build.bar((front, y, r), (gx + 0.02, y, gz - 0.06), (0.028, 0.03), _CHROME, sides=4)
-        build.bar((rear, y, r), (rear + 0.45, y, r + 0.14), (0.03, 0.03), METAL, sides=4)
-    build.bar((gx, -gy, gz), (gx, gy, gz), (0.02, 0.02), TRIM, sides=4)
-    sx, sz = motor.seat
+    sz, gz = motor.seat[1], motor.grips[2]
     if motor.scooter:
         build.prism(
             [(rear - 0.24, 0.50), (rear - 0.12, sz - 0.06), (0.02, sz - 0.06), (0.06, 0.30), (rear, 0.28)], 0.17, PAINT
@@ -149,6 +142,20 @@ def _motorcycle(body: str) -> Mesh:
     if motor.fairing:
         build.prism([(0.22, 0.36), (0.30, 0.90), (0.52, 0.98), (0.74, 0.78), (0.60, 0.40)], 0.17, PAINT, shoulder=0.05)
         build.face([(0.60, -0.11, 0.92), (0.60, 0.11, 0.92), (0.40, 0.09, 1.10), (0.40, -0.09, 1.10)], GLASS, GLAZED)
+
+
+def _motorcycle(body: str) -> Mesh:
+    shape, motor = BODIES[body], _MOTORS[body.removesuffix(_PARKED)]
+    build = BodyBuilder(shape.tag)
+    _motor_wheels(build, motor)
+    (rear, front), r = motor.axles, motor.radius
+    gx, gy, gz = motor.grips
+    for y in (-0.09, 0.09):
+        build.bar((front, y, r), (gx + 0.02, y, gz - 0.06), (0.028, 0.03), _CHROME, sides=4)
+        build.bar((rear, y, r), (rear + 0.45, y, r + 0.14), (0.03, 0.03), METAL, sides=4)
+    build.bar((gx, -gy, gz), (gx, gy, gz), (0.02, 0.02), TRIM, sides=4)
+    sx, sz = motor.seat
+    _motor_body(build, motor)
     build.box((sx - 0.32, -0.13, sz - 0.08), (sx + 0.18, 0.13, sz + 0.02), _LEATHER, bottom=True)
     front_lamp = (0.75, 0.72) if motor.fairing else (gx + 0.10, gz - 0.24)
     tail_z = 0.60 if motor.scooter else motor.seat[1] - 0.04
