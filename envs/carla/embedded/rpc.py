@@ -64,6 +64,7 @@ class RpcService:
                 messages.feed(data)
                 for message in messages:
                     writer.write(await self.answer(message))
+                    self._sense()
                     await writer.drain()
                     if (
                         time.monotonic() > turn_ends
@@ -100,6 +101,15 @@ class RpcService:
             _log.exception("internal error in %s", call.name)
             result = _failure(method, f"internal error in {call.name}: {type(error).__name__}: {error}")
         return _pack(call.message_id, None, result)
+
+    def _sense(self) -> None:
+        """Let the sensors of a tick work once its caller has his answer: he goes on while pictures are drawn."""
+        try:
+            self.world.sense()
+        except Sim2RealError as error:
+            _log.warning("sensors: %s", error)
+        except Exception:
+            _log.exception("internal error in a sensor")
 
     def _report(self, name: str, problem: str, wait: bool = False) -> None:
         """Log a refusal; of calls that nobody waits for only the first of each kind, for they may come every tick."""

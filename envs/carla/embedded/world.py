@@ -51,6 +51,7 @@ class World:
         self.free_running = asyncio.Event()
         self._started = time.monotonic()
         self._last_actor = 0
+        self._unseen: Scene | None = None
         self.actors: dict[int, Actor] = {}
         self._former_boxes: OrderedDict[int, list[Any]] = OrderedDict()
         self.scenery: Scenery
@@ -76,6 +77,7 @@ class World:
         for actor in self.actors.values():
             self._remember_box(actor)
         self.actors = {}
+        self._unseen = None
         self._first_frame = self.frame + 1
         if reset_settings:
             self.apply_settings(wire.EpisodeSettings())
@@ -326,6 +328,13 @@ class World:
 
     def tick(self) -> int:
         """Advance by one step: traffic, physics, mounted actors, world state, then every sensor. Returns the frame."""
+        self.advance()
+        self.sense()
+        return self.frame
+
+    def advance(self) -> int:
+        """The first part of a tick, up to the published world state; ``sense`` is due afterwards. Returns the frame."""
+        self.sense()
         delta = self.settings.delta
         self.frame += 1
         self.elapsed += delta
@@ -339,17 +348,23 @@ class World:
         self.hub.publish(WORLD_STREAM, self._state(stamp))
         for walker in walkers:
             walker.end_tick()
+        self._unseen = Scene(
+            stamp, self.scenery, vehicles, hits, walkers, props,
+            [int(signal.state) for signal in self._signals], delta, self.imu_gravity,
+        )  # fmt: skip
+        return self.frame
+
+    def sense(self) -> None:
+        """The second part of a tick: every sensor that somebody listens to; nothing if that was done already."""
+        scene, self._unseen = self._unseen, None
+        if scene is None:
+            return
         listened = [sensor for sensor in self._of(Sensor) if sensor.stream and self.hub.listening(sensor.stream)]
         rendering = not self.settings.no_rendering
         if rendering and any(sensor.optics for sensor in listened):
             self.prepare_renderer()
-        scene = Scene(
-            stamp, self.scenery, vehicles, hits, walkers, props,
-            [int(signal.state) for signal in self._signals], delta, self.imu_gravity,
-        )  # fmt: skip
         for stream, message in capture(listened, scene, rendering):
             self.hub.publish(stream, message)
-        return self.frame
 
     def _state(self, stamp: Stamp) -> bytes:
         flags = MAP_CHANGED if self.frame == self._first_frame else 0

@@ -44,6 +44,6 @@ def session_methods(world: World, methods: Mapping[str, Method]) -> dict[str, Me
         "load_new_episode": Method(load, (text("map name"), flag("reset"), integer("layers", 65535)), Reply.VOID),
         "get_weather_parameters": Method(lambda: list(world.weather.values())),
         "set_weather_parameters": Method(world.set_weather, (wire.weather,), Reply.VOID),
-        "tick_cue": Method(world.tick, ticks=True),
+        "tick_cue": Method(world.advance, ticks=True),  # the sensors follow once it is answered
         "apply_batch": Method(batch, (_commands, flag("tick")), Reply.BARE, ticks=True),
     }
