@@ -74,6 +74,14 @@ def test_outcomes_are_told_apart(service, name, arguments, expected):
     assert in_process.outcome(send(service, packed_call(name, arguments))) == expected
 
 
+def test_a_map_that_is_no_text_is_refused(service):
+    """Found by a campaign of 100,000 messages."""
+    xodr = '<?xml version="1.0"?><OpenDRIVE><header revMajor=\udcd31"/></OpenDRIVE>'
+    parameters = [2.0, 50.0, 1.0, 0.6, True, True, True]
+    answers = send(service, packed_call("copy_opendrive_to_file", [xodr, parameters]))
+    assert b"not UTF-8" in answers
+
+
 def test_what_is_no_call_gets_no_answer(service):
     assert send(service, b"GET / HTTP/1.1\r\n\r\n") == b""
     assert in_process.outcome(b"") == "connection closed"

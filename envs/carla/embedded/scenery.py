@@ -122,6 +122,10 @@ class SceneryLibrary:
         """
         if name in self.names:
             raise ConfigurationError(f"{name!r} is a town of this server; give the map of the text another name")
+        try:
+            xodr.encode()
+        except UnicodeEncodeError as error:
+            raise ConfigurationError(f"the OpenDRIVE text is not UTF-8 ({error}); save it as UTF-8") from error
         before = self._built.get(name)
         if before is None or before.town.xodr != xodr:
             probe(name, xodr)
