@@ -31,6 +31,7 @@ from sim2real_bench.envs.carla.embedded.traffic.stop_lines import RoadSignal, st
 
 _THINK_S = 0.1  # a driver decides ten times a second at the most, and steers at every tick
 _LOST_M = 4.0
+_SIGHT_M = 12.0  # at rest
 _PACE = (0.82, 1.0)
 _STANDING_MPS = 0.25
 _SQUEEZE_AFTER_S, _SQUEEZE_FOR_S, _PRESS_AFTER_S = 4.0, 5.0, 15.0
@@ -173,7 +174,9 @@ class Autopilot:
 
     def _look(self, boxes: Boxes, own: Int, speed: Float) -> Meetings:
         fleet, state, bodies = self._fleet, self._fleet.state, self._fleet.bodies
-        reach = 12.0 + bodies.half_length + 1.5 * speed + pedals.braking_distance(speed, 2.0)
+        reach = _SIGHT_M + 1.5 * speed + pedals.braking_distance(speed, 2.0)
+        sight = np.array([driver.approach.sight for driver in self.drivers.values()])
+        reach = np.maximum(reach, sight) + bodies.half_length
         points, yaw, swing = fleet.path(fleet.ahead(columns_within(reach)))
         margin = np.where(state.squeezing > 0.0, _SQUEEZE_MARGIN_M, SIDE_MARGIN_M)
         share = np.where(state.squeezing > _SQUEEZE_FOR_S, _PRESS_SWING, 1.0)

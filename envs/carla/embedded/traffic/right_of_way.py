@@ -20,6 +20,7 @@ from sim2real_bench.envs.carla.embedded.traffic_signals import LightState
 _LOOK_S, _LOOK_M, _LOOK_BRAKING = 4.0, 12.0, 4.0
 _INSIDE_M = 1.5  # with the bumper this far behind the line, a vehicle is in the junction, granted or not
 _ROOM_M, _NEAR_M = 2.0, 4.0
+_SIGHT_M = 40.0
 _FLOWING_MPS = 2.5
 _STOPPED_MPS = 0.3
 _AT_LINE_M = 3.0
@@ -75,6 +76,18 @@ class Approach:
     def rear(self) -> float:
         """Arc length of the rear bumper in the route's buffer, metres."""
         return self.route.position - self.half_length
+
+    def room_wanted(self, crossing: Crossing) -> float:
+        """Metres before the front bumper with which it can clear a junction."""
+        return crossing.end - self.front + 2.0 * self.half_length + _ROOM_M
+
+    @property
+    def sight(self) -> float:
+        """Metres before the front bumper that it must oversee: the next junction and the room behind it."""
+        crossing = self.next_refused()
+        if crossing is None or crossing.line - self.front > _SIGHT_M:
+            return 0.0
+        return self.room_wanted(crossing)
 
     def next_refused(self) -> Crossing | None:
         """The next junction it may not enter yet."""
@@ -193,8 +206,11 @@ class RightOfWay:
                 return False
             if not any(other.granted and other.junction == crossing.junction for other in ahead.route.crossings):
                 return False
-        room = crossing.end - approach.front + 2.0 * approach.half_length + _ROOM_M
-        return approach.gap >= room or approach.gap_speed > _FLOWING_MPS
+        if approach.gap >= approach.room_wanted(crossing):
+            return True
+        ahead = approach.leader
+        flowing = approach.gap_speed > _FLOWING_MPS
+        return flowing and (ahead is None or ahead.gap > 2.0 * approach.half_length + _ROOM_M)
 
     def _clear(
         self,
