@@ -22,17 +22,22 @@ layout(location = INSTANCE) out vec4 instance_out;
 
 #ifdef RGB
 #if SS == 1
-// Smooths edges in the spirit of FXAA (Lottes, 2009): where neighbours differ, the mean of the two, of four on the
-// corners of the pixel, that are more alike and so lie along the edge.
+// Smooths edges after the manner of FXAA (Lottes, 2009): where the neighbours differ, the mean along the edge.
 vec3 smoothed(vec2 p) {
-    vec2 t = 0.5 / size;
+    const vec3 luma = vec3(0.3, 0.6, 0.1);
+    vec2 t = 1.0 / size;
     vec3 middle = textureLod(pass_colour, p, 0.0).rgb;
-    vec3 nw = textureLod(pass_colour, p + vec2(-t.x, t.y), 0.0).rgb, ne = textureLod(pass_colour, p + t, 0.0).rgb;
-    vec3 sw = textureLod(pass_colour, p - t, 0.0).rgb, se = textureLod(pass_colour, p + vec2(t.x, -t.y), 0.0).rgb;
-    vec3 mean = 0.5 * (abs(nw.g - se.g) < abs(ne.g - sw.g) ? nw + se : ne + sw);
-    float brightest = max(max(max(nw.g, ne.g), max(sw.g, se.g)), middle.g);
-    float darkest = min(min(min(nw.g, ne.g), min(sw.g, se.g)), middle.g);
-    return mix(middle, mean, 0.9 * smoothstep(0.03, 0.08, brightest - darkest));
+    float nw = dot(textureLod(pass_colour, p + t * vec2(-0.5, 0.5), 0.0).rgb, luma);
+    float ne = dot(textureLod(pass_colour, p + t * vec2(0.5, 0.5), 0.0).rgb, luma);
+    float sw = dot(textureLod(pass_colour, p + t * vec2(-0.5, -0.5), 0.0).rgb, luma);
+    float se = dot(textureLod(pass_colour, p + t * vec2(0.5, -0.5), 0.0).rgb, luma);
+    float m = dot(middle, luma);
+    vec2 along = vec2(sw + se - nw - ne, nw + sw - ne - se);
+    float steep = min(abs(along.x), abs(along.y)) + 0.02;
+    along = clamp(along / steep, -2.0, 2.0) * t;
+    vec3 mean = 0.5 * (textureLod(pass_colour, p - along * 0.33, 0.0).rgb + textureLod(pass_colour, p + along * 0.33, 0.0).rgb);
+    float contrast = max(max(max(nw, ne), max(sw, se)), m) - min(min(min(nw, ne), min(sw, se)), m);
+    return mix(middle, mean, smoothstep(0.03, 0.08, contrast));
 }
 #endif
 #endif
