@@ -24,7 +24,8 @@ def command(
     """
     if simulator not in SIMULATORS:
         raise UnknownNameError(f"no embedded server for {simulator!r}; choose one of {', '.join(SIMULATORS)}")
+    from sim2real_bench.envs.carla.embedded.logs import start_logging
     from sim2real_bench.envs.carla.embedded.server import run
 
-    logging.getLogger("sim2real_bench").setLevel(logging.INFO)
+    start_logging(logging.INFO)
     run(host, port, town)
