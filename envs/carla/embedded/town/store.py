@@ -93,7 +93,8 @@ def _write(path: Path, content: object) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, tree=np.frombuffer(tree, np.uint8), **{f"a{i}": array for i, array in enumerate(arrays)})
+            named: dict[str, Any] = {f"a{number}": array for number, array in enumerate(arrays)}
+            np.savez(file, tree=np.frombuffer(tree, np.uint8), **named)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
