@@ -364,10 +364,14 @@ def test_loads_and_managers_send_what_the_table_says(embedded_server, methods, t
             return {name for name, _, _ in recorder.take()} - {"tick_cue"}
 
         calls = CALLS["Client"]
-        assert "get_episode_info" in sent_by(client.get_world) <= set(calls["get_world"].remote)
+        opening = sent_by(client.get_world)
+        assert "get_episode_info" in opening <= set(calls["get_world"].remote)
         loading = {*calls["load_world"].remote, *calls["get_world"].remote, *CALLS["World"]["get_map"].remote}
         first = sent_by(lambda: client.load_world(TOWN))
-        assert {"load_new_episode", "request_file"} <= first <= loading
+        assert "load_new_episode" in first <= loading
+        assert "request_file" in opening | first, (
+            "the mesh for pedestrians is fetched once, by the first asynchronous world"
+        )
         assert "load_new_episode" in sent_by(client.reload_world) <= loading
         assert "load_new_episode" in sent_by(lambda: client.load_world_if_different("MiniTown02")) <= loading
         assert "copy_opendrive_to_file" in sent_by(lambda: client.generate_opendrive_world(STRAIGHT_ROAD))

@@ -214,13 +214,14 @@ def test_street_lights_follow_the_sun_until_a_client_sets_them(embedded_server, 
     assert len(lamps) > 20
     assert not any(lamp.is_on for lamp in lamps)
     world.set_weather(carla.WeatherParameters(sun_altitude_angle=-20.0))
-    assert settled(world, lambda: len(manager.get_turned_on_lights(carla.LightGroup.Street)) == len(lamps))
-    lamp = min(lamps, key=lambda entry: entry.id)
-    lamp.turn_off()
-    lamp.set_intensity(77.0)
+    world.tick()
     other = connect(embedded_server)
     observer = other.get_world()
     watcher = observer.get_lightmanager()
+    assert len(watcher.get_turned_on_lights(carla.LightGroup.Street)) == len(lamps)
+    lamp = min(lamps, key=lambda entry: entry.id)
+    lamp.turn_off()
+    lamp.set_intensity(77.0)
 
     def seen():
         (found,) = (entry for entry in watcher.get_all_lights() if entry.id == lamp.id)

@@ -34,8 +34,11 @@ class StreetLights:
 
     With the day-night cycle (which an episode starts with) the lights that no client has set follow the sun.
 
+    The sun alone does not make clients ask again: they do it in a thread of their own, which must not meet the end of
+    an episode, and every dusk would cause it.
+
     Attributes:
-        changed: something differs since it was last read; clients are then told to ask again.
+        changed: a client has switched lights since this was last reset; all clients are then told to ask again.
     """
 
     def __init__(self, locations: Sequence[Vector], dark: bool = False) -> None:
@@ -60,6 +63,7 @@ class StreetLights:
     def set_cycle(self, active: bool) -> None:
         """Let all lights follow the sun again, or leave each as it is."""
         self._cycle = active
+        self.changed = True
         if active:
             self._manual.clear()
             self._follow_the_sun()
@@ -75,14 +79,10 @@ class StreetLights:
             raise RefusedError(f"no street light has the id {unknown[0]}; get_all_lights() lists them")
         for light in lights:
             self._manual.add(light.light_id)
-            self._replace(replace(light, location=self._lights[light.light_id].location))
+            self._lights[light.light_id] = replace(light, location=self._lights[light.light_id].location)
+        self.changed = True
 
     def _follow_the_sun(self) -> None:
         for light in self.all():
             if light.light_id not in self._manual:
-                self._replace(replace(light, on=self._dark))
-
-    def _replace(self, light: StreetLight) -> None:
-        if self._lights[light.light_id] != light:
-            self._lights[light.light_id] = light
-            self.changed = True
+                self._lights[light.light_id] = replace(light, on=self._dark)
