@@ -26,7 +26,7 @@ from sim2real_bench.errors import MissingDependencyError
 
 _STANDING_MPS = 0.2
 _NEAR_LINE_M = 8.0
-_WIDEST_HALF_M = 1.5  # two buses with 3.9 m from mirror to mirror cannot pass each other in lanes of 3.5 m
+_LONGEST_HALF_M = 3.4  # two lorries cannot pass each other in the tight bends of the small towns
 
 
 @dataclass
@@ -80,10 +80,10 @@ def populate(world: World, count: int, seed: int, models: Sequence[str] | None =
         world: where.
         count: how many at the most; a town may have fewer free spawn points.
         seed: draws places and kinds.
-        models: type ids to draw from; absent, all that fit two to a street.
+        models: type ids to draw from; absent, all but lorries and buses.
     """
     draw = random.Random(seed)
-    known = [name for name, model in sorted(VEHICLE_MODELS.items()) if model.half_width < _WIDEST_HALF_M]
+    known = [name for name, model in sorted(VEHICLE_MODELS.items()) if model.half_length < _LONGEST_HALF_M]
     points = world.scenery.spawn_points
     draw.shuffle(points)
     found: list[Vehicle] = []
