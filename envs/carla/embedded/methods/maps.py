@@ -32,7 +32,7 @@ def map_methods(world: World) -> dict[str, Method]:
         world.library.load_text(TEXT_MAP, xodr)
 
     def cast(start: Vector, direction: Vector, reach: float) -> list[raycast.RayHit]:
-        bodies = (*world.vehicles(), *world.walkers(), *world.props())
+        bodies = tuple(world.solids())
         return raycast.cast(world.scenery.solids.with_bodies(bodies), world.scenery.ground, start, direction, reach)
 
     def project(start: Vector, direction: Vector, reach: float) -> list[Any]:
