@@ -59,13 +59,13 @@ class DebugShapes:
     def __init__(self) -> None:
         self._shapes: list[DebugShape] = []
 
-    def add(self, shape: DebugShape) -> None:
+    def add(self, shape: DebugShape, elapsed: float) -> None:
         """Keep a shape until its time is over.
 
         Raises:
             RefusedError: there are too many.
         """
-        if len(self._shapes) >= MAX_SHAPES:
+        if len(self._shapes) >= MAX_SHAPES and len(self.alive(elapsed)) >= MAX_SHAPES:
             raise RefusedError(f"an episode holds at most {MAX_SHAPES} debug shapes; give them a life time")
         self._shapes.append(shape)
 

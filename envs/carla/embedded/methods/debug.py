@@ -9,7 +9,7 @@ def debug_methods(world: World) -> dict[str, Method]:
     """Drawing shapes and wiping them off."""
 
     def draw(value: object) -> None:
-        world.debug_shapes.add(read_shape(value, world.elapsed))
+        world.debug_shapes.add(read_shape(value, world.elapsed), world.elapsed)
 
     void = Reply.VOID
     return {
