@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,7 @@ class Renderer:
         self._arrays: dict[tuple[object, ...], Any] = {}
         self._sun: tuple[float, float, float] | None = None
         self._masked = False  # moving actors cast shadows or light in this frame
+        self.after_pass: Callable[[str], None] | None = None  # for profiles: told of each part drawn
         self._air: Atmosphere
         self.set_weather(Weather())
 
@@ -236,10 +237,20 @@ class Renderer:
         lamps = self._signal_lamps.write(signals, camera, reach)
         self._set_view(camera, view, frame)
         self._bind_textures()
+        self._done("visibility")
         self._draw_mask(shown)
+        self._done("moving shadows and light")
         self._draw_scene(targets, camera, counts, shown, lamps)
         self._draw_images(targets, names)
-        return targets.read(names)
+        self._done("images")
+        images = targets.read(names)
+        self._done("read-back")
+        return images
+
+    def _done(self, part: str) -> None:
+        if self.after_pass is not None:
+            self._context.finish()
+            self.after_pass(part)
 
     def _set_view(self, camera: Camera, view: CameraView, frame: int) -> None:
         middle = camera.eye[:2] + np.asarray(camera.heading) * MASK_AHEAD_M
@@ -300,6 +311,7 @@ class Renderer:
         for body, count in shown.bodies:
             program = self._programs.get("surface.vert", "surface.frag", "BODY", "MOVING", *self._weather_defines)
             self._body_array((id(body), *self._weather_defines), program, body).render(instances=count)
+        self._done("moving actors")
         for name in ("GENERAL", "GROUND"):
             self._draw_static(name, counts[name])
         context.disable(context.CULL_FACE)
@@ -311,6 +323,7 @@ class Renderer:
         sky, (first, count) = self._programs.get("sky.vert", "sky.frag"), self._dome.sector(camera)
         content = [(self._dome.vertices, "3f 2f", "position", "uv_in")]
         self._array(("sky",), sky, content, self._dome.indices).render(first=first, vertices=count)
+        self._done("signal lamps, sky")
         # The alpha of each output blends that output: decals say in the alpha of the class whether they change it.
         context.enable(context.BLEND)
         context.blend_func = context.SRC_ALPHA, context.ONE_MINUS_SRC_ALPHA
@@ -322,6 +335,7 @@ class Renderer:
             self._array(("contact",), program, content).render(instances=shown.contacts)
         targets.scene.depth_mask = True
         context.disable(context.BLEND)
+        self._done("dark below vehicles")
 
     def _draw_static(self, name: str, count: int) -> None:
         if not count:
@@ -331,6 +345,7 @@ class Renderer:
         program = self._programs.get("surface.vert", "surface.frag", *defines)
         content = self._static if name != "LEAF" else [*self._static, (self._sun_seen, "1f", "sun_seen")]
         self._array(defines, program, content, self._clusters.indices[name]).render(vertices=count)
+        self._done(name.lower())
 
     def _draw_images(self, targets: Targets, names: tuple[str, ...]) -> None:
         context = self._context
