@@ -122,6 +122,15 @@ def test_a_vehicle_stops_for_a_walker_on_the_road(world):
     assert vehicle.dynamics.forward == pytest.approx(0.0, abs=0.05)
 
 
+def test_a_vehicle_stops_for_a_thing_on_the_road(world):
+    start = straight_road(world, 45.0)
+    thing = world.spawn(wire.Description(0, "static.prop.streetbarrier"), ahead(start, 35.0))
+    vehicle = spawn(world, start)
+    assert not advance(world, 15.0)
+    assert math.hypot(thing.pose.x - vehicle.dynamics.x, thing.pose.y - vehicle.dynamics.y) < 12.0
+    assert vehicle.dynamics.forward == pytest.approx(0.0, abs=0.05)
+
+
 def test_a_clients_control_ends_the_autopilot(world):
     vehicle = spawn(world, world.scenery.spawn_points[0])
     advance(world, 3.0)

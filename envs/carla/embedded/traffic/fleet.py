@@ -42,7 +42,8 @@ class _Bodies:
     @classmethod
     def of(cls, models: Sequence[VehicleModel]) -> _Bodies:
         columns = [np.array([getattr(model, name) for model in models], np.float64) for name in _MODEL_FIELDS]
-        return cls(*columns, np.radians([model.max_steer_deg for model in models]))
+        angles = np.radians(np.array([model.max_steer_deg for model in models], np.float64))
+        return cls(*[*columns, angles])
 
 
 @dataclass(eq=False)

@@ -148,7 +148,7 @@ class RightOfWay:
                 if self._asks(approach, crossing, now):
                     requests.append((approach, crossing))
                 break
-        requests.sort(key=lambda request: self._order(*request, now))
+        requests.sort(key=lambda request: self._order(request[0], request[1], now))
         waiting: defaultdict[int, list[tuple[Approach, Crossing]]] = defaultdict(list)
         for approach, crossing in requests:
             if not self._ready(approach, crossing, lights):

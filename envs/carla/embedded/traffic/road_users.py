@@ -45,5 +45,5 @@ def _walker_rows(walker: Walker) -> list[tuple[float, ...]]:
 
 def _prop_row(prop: Prop) -> tuple[float, ...]:
     pose = prop.transform
-    half_length, half_width, _ = prop.half_size
+    half_length, half_width, _ = prop.model.half_size
     return pose.x, pose.y, np.radians(pose.yaw), half_length, half_width, 0.0, 0.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from time import process_time
 
 from sim2real_bench.envs.carla.embedded import physics, wire
-from sim2real_bench.envs.carla.embedded.actors import Vehicle, Walker
+from sim2real_bench.envs.carla.embedded.actors import Solid, Vehicle
 from sim2real_bench.envs.carla.embedded.physics import Hit
 from sim2real_bench.envs.carla.embedded.refusal import RefusedError
 from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
@@ -209,7 +209,7 @@ class _Watch:
         return self.report
 
 
-def _name(actor: Vehicle | Walker) -> str:
+def _name(actor: Solid) -> str:
     return f"{actor.type_id} {actor.actor_id}"
 
 
