@@ -101,22 +101,20 @@ class Fleet:
     def __init__(self, context: Any, parked: Sequence[ParkedCar]) -> None:
         self._context = context
         self._parked = _parked_contacts(parked)
+        self._meshes: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._bodies: dict[tuple[str, int, bool], Body] = {}
         self.contact = context.buffer(reserve=_CAPACITY * 14 * 4)
         self.beam = context.buffer(reserve=_MAX_BEAMS * 5 * 4)
 
     def _body(self, mesh: str, level: int, casting: bool) -> Body:
         """A mesh at a level of detail, made at its first use; shadow casters have instances of their own."""
+        if (mesh, level) not in self._meshes:
+            made = simplified(body_mesh(mesh), level)
+            buffers = (self._context.buffer(part.tobytes()) for part in (made.vertices, made.triangles))
+            self._meshes[mesh, level] = (next(buffers), next(buffers))
         key = (mesh, level, casting)
         if key not in self._bodies:
-            twin = self._bodies.get((mesh, level, not casting))
-            made = simplified(body_mesh(mesh), level) if twin is None else None
-            buffer = self._context.buffer
-            self._bodies[key] = Body(
-                buffer(made.vertices.tobytes()) if made else twin.vertices,  # type: ignore[union-attr]
-                buffer(made.triangles.tobytes()) if made else twin.indices,  # type: ignore[union-attr]
-                buffer(reserve=_CAPACITY * 22 * 4),
-            )
+            self._bodies[key] = Body(*self._meshes[mesh, level], self._context.buffer(reserve=_CAPACITY * 22 * 4))
         return self._bodies[key]
 
     def write_frame(

@@ -35,7 +35,7 @@ def walls_of(mesh: Mesh) -> Float:
     stacks: dict[tuple[float, ...], list[tuple[float, float]]] = {}
     for key, count in rectangles.items():
         if count >= 2:  # both halves of the rectangle
-            stacks.setdefault(key[:4], []).append(key[4:])
+            stacks.setdefault(key[:4], []).append((key[4], key[5]))
     walls = [(*foot, _top(levels)) for foot, levels in stacks.items()]
     return np.array([wall for wall in walls if wall[4] > _LOWEST_M], np.float64).reshape(-1, 5)
 
