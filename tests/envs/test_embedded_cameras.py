@@ -1,6 +1,5 @@
 """Cameras of the embedded server, through the genuine CARLA client."""
 
-
 import numpy as np
 import pytest
 from embedded_client import HEIGHT, WIDTH, camera, free_road, metres, pixels, rigged, spawn

@@ -195,8 +195,7 @@ class Route:
         """Add the points of the newest lane and choose the one after it."""
         end = self._tip + lane.length
         last = int(np.floor(end)) + 1 if lane.successors else POINTS  # behind the end of the map: straight on
-        arcs = np.arange(len(self._known), last) - self._tip
-        arcs = arcs.astype(np.float64)
+        arcs: Float = np.arange(len(self._known), last, dtype=np.float64) - self._tip
         places = lane.at(arcs)
         beyond = np.maximum(arcs - lane.length, 0.0)
         direction = lane.points[-1] - lane.points[-2]
