@@ -1,4 +1,8 @@
-"""Run all benchmarks, or those named: ``python -m benchmarks [embedded_server] [supertuxkart] [map_view]``."""
+"""Run all benchmarks, or those named: ``python -m benchmarks [embedded_server] [supertuxkart] [map_view]``.
+
+``python -m benchmarks.traffic`` (fifty drivers for ten minutes on every map) and the further measurements of
+``python -m benchmarks.embedded_server --help`` take longer and are run on their own.
+"""
 
 import sys
 from importlib import import_module

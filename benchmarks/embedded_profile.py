@@ -9,7 +9,6 @@ from sim2real_bench.envs.carla.embedded.attributes import AttributeType
 from sim2real_bench.envs.carla.embedded.geometry import Transform
 from sim2real_bench.envs.carla.embedded.scenery import SceneryLibrary
 from sim2real_bench.envs.carla.embedded.streams import StreamHub
-from sim2real_bench.envs.carla.embedded.vehicles import VehicleControl
 from sim2real_bench.envs.carla.embedded.wire import AttributeValue, Description
 from sim2real_bench.envs.carla.embedded.world import World
 
@@ -52,7 +51,7 @@ def _world(town: str, vehicles: int) -> World:
     spacing = max(1, len(points) // vehicles)
     cars = [world.spawn(Description(0, "vehicle.lincoln.mkz_2020"), p) for p in points[::spacing][:vehicles]]
     for car in cars:
-        world.set_control(car.actor_id, VehicleControl(throttle=0.3, steer=0.02))
+        car.autopilot = True
     size = tuple(
         AttributeValue(name, AttributeType.INT, str(value))
         for name, value in (("image_size_x", WIDTH), ("image_size_y", HEIGHT))

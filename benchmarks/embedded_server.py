@@ -18,7 +18,7 @@ from benchmarks.embedded_profile import profile
 from sim2real_bench.envs.carla.embedded.launcher import EmbeddedServerProcess
 from sim2real_bench.envs.carla.embedded.render.renderer import Renderer
 from sim2real_bench.envs.carla.embedded.render.view import ActorLook, CameraView
-from sim2real_bench.envs.carla.embedded.town import Town, build_town
+from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES, Town, build_town
 
 TOWN = "MiniTown01"
 WIDTH, HEIGHT = 384, 160
@@ -59,17 +59,18 @@ def _camera(library: Any, kind: str) -> Any:
 
 
 @contextmanager
-def driving(client: Any, cameras: Sequence[str], others: int) -> Iterator[Callable[[], None]]:
+def driving(client: Any, cameras: Sequence[str], others: int, town: str = TOWN) -> Iterator[Callable[[], None]]:
     """A synchronous episode; yields a function that ticks once and waits for every camera's image of that tick.
 
     Args:
         client: a ``carla.Client``.
         cameras: kinds of camera, all in the same place on the ego vehicle.
-        others: vehicles besides the ego, all of them controlled by the client.
+        others: vehicles besides the ego; the server's drivers drive them all.
+        town: the map.
     """
     import carla
 
-    world = client.load_world(TOWN)
+    world = client.load_world(town)
     settings = world.get_settings()
     settings.synchronous_mode, settings.fixed_delta_seconds = True, DELTA_S
     world.apply_settings(settings)
@@ -81,10 +82,10 @@ def driving(client: Any, cameras: Sequence[str], others: int) -> Iterator[Callab
     sensors = [world.spawn_actor(_camera(library, kind), mount, attach_to=cars[0]) for kind in cameras]
     for sensor in sensors:
         sensor.listen(images.put)
-    orders = [carla.command.ApplyVehicleControl(car, carla.VehicleControl(throttle=0.3, steer=0.02)) for car in cars]
+    # Without a tick in the same call the command reaches the server's drivers, not the client's traffic manager.
+    client.apply_batch([carla.command.SetAutopilot(car, True) for car in cars])
 
     def tick() -> None:
-        client.apply_batch(orders)
         frame = world.tick()
         for _ in sensors:
             while images.get(timeout=20).frame < frame:
@@ -185,6 +186,22 @@ def memory(ticks: int) -> None:
             print(f"{count} ticks {label}: " + " -> ".join(f"{size:.1f} MB" for size in sizes), flush=True)
 
 
+def reloads(count: int) -> None:
+    """Resident memory while the maps are loaded in turn, with a picture and ten cars on each."""
+    import carla
+
+    with EmbeddedServerProcess(TOWN) as server:
+        client = carla.Client(server.host, server.port, 8)
+        client.set_timeout(60.0)
+        process = psutil.Process(server.pid)
+        for done in range(1, count + 1):
+            with driving(client, ("rgb",), 9, TOWN_NAMES[done % len(TOWN_NAMES)]) as tick:
+                for _ in range(5):
+                    tick()
+            if done in (len(TOWN_NAMES), count // 2, count):
+                print(f"{done} map loads: {process.memory_info().rss / 1e6:.1f} MB", flush=True)
+
+
 def run() -> None:
     """What runs by default."""
     start_up()
@@ -197,8 +214,11 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="where the time of a tick goes")
     parser.add_argument("--vehicles", type=int, default=50, help="in the profile")
     parser.add_argument("--ticks", type=int, default=0, help="watch the memory over so many ticks")
+    parser.add_argument("--reloads", type=int, default=0, help="watch the memory over so many map loads")
     chosen = parser.parse_args()
-    if chosen.profile:
+    if chosen.reloads:
+        reloads(chosen.reloads)
+    elif chosen.profile:
         profile(TOWN, chosen.vehicles)
     elif chosen.ticks:
         memory(chosen.ticks)

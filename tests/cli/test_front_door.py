@@ -68,7 +68,7 @@ def test_list_as_json_names_what_scripts_rely_on() -> None:
     assert names["benchmarks"] == {"stk-carla-v1"}
     assert {"stk", "carla"} <= names["simulators"]
     assert names["presets"] == {"quick", "standard", "paper"}
-    assert names["embedded towns"] == {"MiniTown01", "MiniTown02"}
+    assert names["embedded towns"] == {"MiniTown01", "MiniTown02", "MiniTown03", "MiniHighway01"}
 
 
 def test_a_failing_check_becomes_a_finding_with_its_remedy() -> None:

@@ -63,7 +63,8 @@ def seeing(carla_embedded: None) -> Iterator[CarlaDriveEnv]:
 
 def actors(onlooker: Any) -> list[str]:
     """Type ids of all vehicles and sensors on the server, as a client sees them that has just connected."""
-    return sorted(actor.type_id for actor in onlooker.get_world().get_actors() if actor.type_id != "spectator")
+    kinds = (actor.type_id for actor in onlooker.get_world().get_actors())
+    return sorted(kind for kind in kinds if kind.startswith(("vehicle.", "sensor.")))
 
 
 def awaited(ask: Callable[[], Any], expected: Any, seconds: float = 10.0) -> Any:
@@ -194,7 +195,7 @@ def test_options_fix_weather_spawn_and_town(server: EmbeddedServerProcess) -> No
         assert env.step(FULL_THROTTLE)[4]["frame"] == first + 1
         with pytest.raises(ConfigurationError, match="has the spawn points 0 to"):
             env.reset(options={"spawn_index": 10_000})
-        with pytest.raises(ConfigurationError, match="it has: MiniTown01, MiniTown02"):
+        with pytest.raises(ConfigurationError, match="it has: .*MiniTown01, MiniTown02"):
             env.reset(options={"town": "Town99"})
         assert env.reset(seed=1)[1]["town"] == TOWN
 
