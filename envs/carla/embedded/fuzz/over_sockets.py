@@ -137,7 +137,8 @@ def _end(connection: socket.socket, random: randoms.Random) -> None:
     if kind == 0:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     elif kind == 1:
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the server may have closed its end already
+            connection.shutdown(socket.SHUT_WR)
         while connection.recv(65536):
             pass
     elif kind == 2:
