@@ -195,7 +195,7 @@ def test_options_fix_weather_spawn_and_town(server: EmbeddedServerProcess) -> No
         assert env.step(FULL_THROTTLE)[4]["frame"] == first + 1
         with pytest.raises(ConfigurationError, match="has the spawn points 0 to"):
             env.reset(options={"spawn_index": 10_000})
-        with pytest.raises(ConfigurationError, match="it has: .*MiniTown01, MiniTown02"):
+        with pytest.raises(ConfigurationError, match=r"it has: .*MiniTown01, MiniTown02"):
             env.reset(options={"town": "Town99"})
         assert env.reset(seed=1)[1]["town"] == TOWN
 
