@@ -15,10 +15,15 @@ setup: .setup-stamp  ## make .venv with everything pinned; as root on Debian/Ubu
 	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/setup.sh
 	touch .setup-stamp
 
+# The tests open reports in a real browser.
+.test-setup-stamp: .setup-stamp
+	EXTRA_PACKAGES=chromium PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/setup.sh
+	touch .test-setup-stamp
+
 bench: .setup-stamp  ## the main job: SuperTuxKart -> CARLA on the embedded server
 	$(BIN)/sim2real-bench evaluate --source stk --target carla
 
-test: .setup-stamp  ## all tests; the real simulators run
+test: .test-setup-stamp  ## all tests; the real simulators and a real browser run
 	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 typing-view:  # type checkers read paths: one link per folder below the namespace

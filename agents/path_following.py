@@ -51,6 +51,9 @@ class PathFollower:
         settings: gains and look-ahead.
         target_speed_mps: the speed it holds.
         dt_s: time between two actions, seconds.
+
+    Attributes:
+        waypoints: (N, 2) metres, ego frame: what it followed last; None before the first action.
     """
 
     def __init__(
@@ -60,11 +63,13 @@ class PathFollower:
         self.target_speed_mps = target_speed_mps
         self._steering = PidController(settings.steering, dt_s)
         self._speed = PidController(settings.speed, dt_s)
+        self.waypoints: Float | None = None
 
     def reset(self) -> None:
         """Forget the last episode."""
         self._steering.reset()
         self._speed.reset()
+        self.waypoints = None
 
     def action(self, waypoints: npt.ArrayLike, speed_mps: float) -> Action:
         """The action towards waypoints.
@@ -81,6 +86,7 @@ class PathFollower:
             raise AgentError(f"waypoints of shape {points.shape}; expected (N, 2) metres in the ego frame")
         if not (np.isfinite(points).all() and math.isfinite(speed_mps)):
             raise AgentError(f"waypoints {points.tolist()} at speed {speed_mps} m/s: every value must be finite")
+        self.waypoints = points
         target = path_point(points, self.settings.look_ahead_m)
         steer = self._steering.step(heading_error(target))
         pedal = self._pedal(self._speed.step(self.target_speed_mps - speed_mps), speed_mps)

@@ -1,6 +1,7 @@
 """The reference planner: the same controller on the privileged waypoints, an upper bound for every learnt policy."""
 
 import numpy as np
+import numpy.typing as npt
 
 from sim2real_bench.agents.agent import Action
 from sim2real_bench.agents.path_following import TARGET_SPEED_MPS, PathFollower
@@ -22,6 +23,11 @@ class ReferenceAgent:
     def __init__(self, controller: int | ControllerSettings = 0, target_speed_mps: float = TARGET_SPEED_MPS) -> None:
         settings = controller_settings(controller) if isinstance(controller, int) else controller
         self._follower = PathFollower(settings, target_speed_mps)
+
+    @property
+    def waypoints(self) -> npt.NDArray[np.float64] | None:
+        """(N, 2) metres, ego frame: what it followed last, for pictures; None before the first action."""
+        return self._follower.waypoints
 
     def reset(self, seed: int) -> None:
         """Forget the last episode; the agent has no randomness, so ``seed`` changes nothing."""

@@ -110,6 +110,11 @@ class WaypointAgent:
         self.observations: tuple[str, ...] = (*policy.observations, SPEED)
         self._follower = PathFollower(settings, target_speed_mps)
 
+    @property
+    def waypoints(self) -> npt.NDArray[np.float64] | None:
+        """(N, 2) metres, ego frame: what it followed last, for pictures; None before the first action."""
+        return self._follower.waypoints
+
     def reset(self, seed: int) -> None:
         """Forget the last episode; the agent has no randomness, so ``seed`` changes nothing."""
         self._follower.reset()

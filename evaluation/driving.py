@@ -32,6 +32,7 @@ from sim2real_bench.evaluation.plan import Episode, Limits
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome
 
 Info = Mapping[str, Any]
+TRAJECTORY_TICKS = 10  # between two points of the recorded trajectory: one second
 _BRAKE = np.array([0.0, -1.0], np.float32)
 
 
@@ -56,6 +57,12 @@ class Phase(IntEnum):
 
 
 Watch = Callable[[Phase, "Drive"], None]
+Show = Callable[[Observation, Info, Action], None]
+"""Is shown what the agent saw, the ``info`` that came with it, and what it answered; once per tick."""
+
+
+def _unseen(observation: Observation, info: Info, action: Action) -> None:
+    """Nobody films."""
 
 
 def _unwatched(phase: Phase, drive: Drive) -> None:
@@ -77,10 +84,12 @@ class Drive:
         self._sample = (0.0, 0.0)
         self._anchor = (0.0, 0.0)
         self._anchor_tick = 0
+        self._trajectory: list[tuple[float, float]] = []
 
     def start(self, info: Info) -> None:
         """Set the odometers to zero where the vehicle stands."""
         self._position = self._sample = self._anchor = _position(info)
+        self._trajectory = [_rounded(self._position)]
         if info["off_road"]:
             self._off_road_since = 0
 
@@ -94,6 +103,8 @@ class Drive:
         if self.ticks % self.limits.odometer_ticks == 0:
             self.sampled_m += math.dist(position, self._sample)
             self._sample = position
+        if self.ticks % TRAJECTORY_TICKS == 0:
+            self._trajectory.append(_rounded(position))
         if math.dist(position, self._anchor) > self.limits.stuck_radius_m:
             self._anchor, self._anchor_tick = position, self.ticks
         if info["off_road"]:
@@ -128,21 +139,33 @@ class Drive:
             sim_time_s=self.ticks * self.limits.tick_s,
             collided_with=str(info.get("collided_with", "")) if info and outcome is Outcome.COLLISION else "",
             warm_up_resets=resets,
+            trajectory=self._path(),
             error=error,
         )
 
+    def _path(self) -> tuple[tuple[float, float], ...]:
+        """The trajectory with the place where the drive ended."""
+        at_point = self.ticks % TRAJECTORY_TICKS == 0
+        return tuple(self._trajectory if at_point else [*self._trajectory, _rounded(self._position)])
+
 
 def drive_episode(
-    env: DrivingEnvironment, agent: Agent, episode: Episode, limits: Limits, watch: Watch = _unwatched
+    env: DrivingEnvironment,
+    agent: Agent,
+    episode: Episode,
+    limits: Limits,
+    watch: Watch = _unwatched,
+    show: Show = _unseen,
 ) -> EpisodeResult:
     """Drive one episode to its end.
 
     Args:
-        env: renders at least the agent's observations.
+        env: renders at least the agent's observations; the agent is given no others.
         agent: what drives.
         episode: where it starts.
         limits: when it ends.
         watch: told before each call of the agent or the simulator who is at work.
+        show: shown every observation with the action that followed.
 
     Raises:
         SimulatorError: the simulator failed; nothing can be said about the agent.
@@ -158,6 +181,7 @@ def drive_episode(
             watch(Phase.AGENT, drive)
             action = _action(agent, observation)
             watch(Phase.SIMULATOR, drive)
+            show(observation, info, action)
             observation, info = _stepped(env, action, limits)
             drive.add(info)
             outcome = drive.ended(info)
@@ -208,7 +232,8 @@ def _stepped(env: DrivingEnvironment, action: Action, limits: Limits) -> tuple[O
 
 def _action(agent: Agent, observation: Observation) -> Action:
     """A checked action, clipped to [-1, 1]."""
-    answer = _asked(lambda: agent.act(observation))
+    known = {key: value for key, value in observation.items() if key in agent.observations}
+    answer = _asked(lambda: agent.act(known))
     try:
         action = np.asarray(answer, np.float32)
     except (TypeError, ValueError) as error:
@@ -223,6 +248,10 @@ def _asked(question: Callable[[], Any]) -> Any:
         return question()
     except Exception as error:  # whatever it is, it is the agent's failure and counts
         raise AgentError(f"{type(error).__name__}: {error}") from error
+
+
+def _rounded(position: tuple[float, float]) -> tuple[float, float]:
+    return round(position[0], 2), round(position[1], 2)
 
 
 def _position(info: Info) -> tuple[float, float]:

@@ -16,7 +16,8 @@ from pydantic import Field, ValidationError
 from sim2real_bench.errors import RecordError
 from sim2real_bench.evaluation.plan import Configuration, Episode, Frozen, MethodRow, problem_of
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
+READABLE_VERSIONS = (1, 2)  # version 1 had no trajectory
 RECORDS_FILE = "episodes.jsonl"
 _LOG = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class EpisodeResult(Frozen):
         wall_time_s: seconds it took.
         collided_with: what was hit, "" if nothing.
         warm_up_resets: how often the reset was repeated because the standing vehicle was hit.
+        trajectory: (x, y) metres in the world frame (x forward, y left of it as in the ego frame) at the start, every
+            second, and at the end; empty in records of version 1.
         versions: of this package, the simulator and what else the drive depended on.
         error: text of the agent's error or of the infrastructure failure.
     """
@@ -78,6 +81,7 @@ class EpisodeResult(Frozen):
     wall_time_s: float = 0.0
     collided_with: str = ""
     warm_up_resets: int = 0
+    trajectory: tuple[tuple[float, float], ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     error: str = ""
 
@@ -250,8 +254,9 @@ def _parsed(path: Path, lines: Iterable[bytes]) -> list[EpisodeRecord]:
             raise RecordError(
                 f"{place} is not an episode record: {problem_of(error)}; mend or remove the line"
             ) from error
-        if record.version != RECORD_VERSION:
-            raise RecordError(f"{place} has record version {record.version}; this version reads {RECORD_VERSION}")
+        if record.version not in READABLE_VERSIONS:
+            known = ", ".join(map(str, READABLE_VERSIONS))
+            raise RecordError(f"{place} has record version {record.version}; this version reads {known}")
         _refuse_duplicate(record, seen, finished, place)
         seen.add((record.key, record.attempt))
         if record.finished:

@@ -3,7 +3,7 @@
 set -eu
 PYTHON=${PYTHON:-python3}
 VENV=${VENV:-.venv}
-PACKAGES="libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri supertuxkart-data"
+PACKAGES="libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri supertuxkart-data${EXTRA_PACKAGES:+ $EXTRA_PACKAGES}"
 
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || {
     echo "setup: $PYTHON is $("$PYTHON" -V 2>&1); Python 3.11 or 3.12 is needed. Name one: make setup PYTHON=python3.11" >&2
@@ -31,5 +31,5 @@ fi
 "$VENV/bin/python" -m pip install --quiet --upgrade pip
 # torch first and pinned: with it in place nothing else asks for a build with CUDA.
 "$VENV/bin/python" -m pip install --quiet -c constraints.txt torch==2.13.0
-"$VENV/bin/python" -m pip install --quiet -c constraints.txt -e ".[stk,carla,train,dev]"
+"$VENV/bin/python" -m pip install --quiet -c constraints.txt -e ".[stk,carla,train,cluster,plot,video,dev]"
 echo "setup: done; try $VENV/bin/sim2real-bench doctor"

@@ -105,18 +105,43 @@ class EmbeddedBackend:
         self._process.close()
 
 
+class AttachedEmbeddedBackend:
+    """An embedded server that somebody else started (a supervisor) and that outlives the environment."""
+
+    name = "embedded"
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+        self.remedy = "whoever started the embedded server must start it again"
+
+    def version(self, protocol: str) -> str:
+        """See ``Backend``."""
+        return f"embedded {__version__} (protocol {protocol})"
+
+    def alive(self) -> bool:
+        """See ``Backend``."""
+        return port_accepts(self.host, self.port)
+
+    def ended(self) -> bool:
+        """See ``Backend``."""
+        return False
+
+    def close(self) -> None:
+        """See ``Backend``; the server is not ours to end."""
+
+
 def backend_factory(name: str, host: str, port: int | None) -> Callable[[str], Backend]:
     """What starts or names the backend, given the town to start with.
 
+    The embedded backend starts a server of its own, or with ``port`` uses the embedded server that runs there.
+
     Raises:
-        ConfigurationError: an unknown backend, or a port given to the embedded one.
+        ConfigurationError: an unknown backend.
     """
     if name == "server":
         return lambda town: ServerBackend(host, DEFAULT_PORT if port is None else port)
     if name == "embedded":
-        if port is not None:
-            raise ConfigurationError(f"port={port}: the embedded backend takes a free port; leave it out")
-        return EmbeddedBackend
+        return EmbeddedBackend if port is None else lambda town: AttachedEmbeddedBackend(host, port)
     raise ConfigurationError(f"backend={name!r} is unknown; choose 'embedded' or 'server'")
 
 

@@ -179,3 +179,28 @@ def test_the_same_episode_gives_the_same_result():
         for _ in range(2)
     ]
     assert results[0] == results[1]
+
+
+def test_the_trajectory_holds_the_start_every_second_and_the_end():
+    assert driven(Scripted(straight), horizon_ticks=25).trajectory == ((0.0, 0.0), (5.0, 0.0), (10.0, 0.0), (12.5, 0.0))
+    assert driven(Scripted(straight), horizon_ticks=20).trajectory == ((0.0, 0.0), (5.0, 0.0), (10.0, 0.0))
+
+
+def test_the_agent_sees_only_what_it_asked_for_and_the_film_everything():
+    class Richer(Scripted):
+        def step(self, action):
+            observation, *rest = super().step(action)
+            return observation | {"labels": np.ones(())}, *rest
+
+    class Curious(FakeAgent):
+        def act(self, observation):
+            seen.append(set(observation))
+            return super().act(observation)
+
+    seen, filmed = [], []
+    drive_episode(
+        Richer(straight), Curious("direct", 0), episode(), limits(horizon_ticks=5), show=lambda *one: filmed.append(one)
+    )
+    assert all(keys <= set(FakeAgent("direct", 0).observations) for keys in seen)
+    assert len(filmed) == 5
+    assert {"rgb", "labels"} == set(filmed[-1][0]) and filmed[-1][2].shape == (2,)

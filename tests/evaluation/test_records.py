@@ -40,7 +40,7 @@ def test_records_survive_their_file(tmp_path):
     assert read_records(path) == written
     assert path.read_bytes().count(b"\n") == 2
     first = json.loads(path.read_text().splitlines()[0])
-    assert first["version"] == 1
+    assert first["version"] == 2
     assert first["outcome"] == "collision"
     assert first["key"]["method"] == "direct"
 
@@ -93,7 +93,7 @@ def test_a_duplicate_in_the_file_is_refused(tmp_path):
         (lambda line: line.update(outcome="great"), "outcome"),
         (lambda line: line.update(distance_m="far"), "distance_m"),
         (lambda line: line.update(attempt=0), "attempt"),
-        (lambda line: line.update(version=2), "version 2"),
+        (lambda line: line.update(version=3), "version 3"),
         (lambda line: line.update(off_road_share=1.5), "off_road_share"),
     ],
 )
