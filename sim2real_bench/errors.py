@@ -13,6 +13,10 @@ class UnknownNameError(ConfigurationError):
     """A name is not registered; the message suggests the nearest ones."""
 
 
+class PlugInError(Sim2RealError):
+    """A name that another installed package brings cannot be used: the package is broken, or the name is taken."""
+
+
 class MissingDependencyError(Sim2RealError):
     """A library, system package or asset is not installed; the message holds the command that installs it."""
 
