@@ -184,7 +184,7 @@ class Registry:
     def _clash(self, name: str, offers: list[EntryPoint]) -> PlugInError:
         sources = [OWN_DISTRIBUTION] * (name in self._specs) + [_package(entry) for entry in offers]
         return PlugInError(
-            f"the {self.kind} {name!r} is offered by {' and by '.join(sources)}, so it is not clear which one is meant. "
+            f"the {self.kind} {name!r} is offered by {' and by '.join(sources)}, so it is unclear which is meant. "
             f"Uninstall one of the packages, or rename the entry point (group {self.group!r})"
         )
 
@@ -192,7 +192,9 @@ class Registry:
 @cache
 def installed_entry_points() -> tuple[EntryPoint, ...]:
     """All entry points of installed packages in groups that begin with ``sim2real_bench.``, read once."""
-    found = [entry for entry in entry_points() if entry.group.startswith("sim2real_bench.")]
+    offered = entry_points()
+    groups = [group for group in offered.groups if group.startswith("sim2real_bench.")]
+    found = [entry for group in groups for entry in offered.select(group=group)]
     return tuple(sorted(found, key=lambda entry: (entry.group, entry.name, _package(entry))))
 
 
