@@ -64,8 +64,9 @@ class Spec:
         try:
             return attrgetter(attribute)(import_module(module))
         except ModuleNotFoundError as error:
-            missing = (error.name or "").split(".")[0]
-            if self.extra and missing not in ("sim2real_bench", module.split(".")[0]):
+            missing = _top_package(error.name or "")
+            own = _top_package(module) if self.is_plug_in else "sim2real_bench"
+            if self.extra and missing not in ("sim2real_bench", own):
                 raise self._not_installed(missing) from error
             if not self.is_plug_in:
                 raise
