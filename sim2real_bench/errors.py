@@ -29,6 +29,21 @@ class CheckpointError(Sim2RealError):
     """A checkpoint or its card cannot be read, or does not fit the network."""
 
 
+class ForeignFileError(Sim2RealError):
+    """A file from outside is too large, damaged, or not what it should be.
+
+    Args:
+        problems: one line each, ``file:line:field: message``.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else ""))
+        self.problems = problems
+
+    def __reduce__(self) -> tuple[type["ForeignFileError"], tuple[tuple[str, ...]]]:
+        return type(self), (self.problems,)
+
+
 class RecordError(Sim2RealError):
     """A results folder cannot be read, or belongs to another plan."""
 

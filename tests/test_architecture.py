@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A folder may import those to its left, and the ground floor.
 ORDER = ("envs", "agents", "distill", "evaluation")
-GROUND_FLOOR = {"errors", "registry", "presets"}
+GROUND_FLOOR = {"errors", "registry", "presets", "untrusted"}
 SIMULATORS = {
     "carla": "envs/carla",
     "pystk2": "envs/supertuxkart",
