@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sim2real_bench.agents.agent import Action
-from sim2real_bench.agents.path_following import TARGET_SPEED_MPS, PathFollower
-from sim2real_bench.agents.pid import ControllerSettings, controller_settings
+from sim2real_bench.agents.controllers import Controller, follower
+from sim2real_bench.agents.path_following import TARGET_SPEED_MPS
 from sim2real_bench.envs.observation import SPEED, WAYPOINTS, Observation
 from sim2real_bench.errors import AgentError
 
@@ -14,15 +14,14 @@ class ReferenceAgent:
     """Follows the environment's own waypoints.
 
     Args:
-        controller: id of one of the benchmark's controllers, or settings of your own.
+        controller: id of one of the benchmark's controllers, PID settings, or a controller of your own.
         target_speed_mps: the speed it holds.
     """
 
     observations: tuple[str, ...] = (WAYPOINTS, SPEED)
 
-    def __init__(self, controller: int | ControllerSettings = 0, target_speed_mps: float = TARGET_SPEED_MPS) -> None:
-        settings = controller_settings(controller) if isinstance(controller, int) else controller
-        self._follower = PathFollower(settings, target_speed_mps)
+    def __init__(self, controller: Controller = 0, target_speed_mps: float = TARGET_SPEED_MPS) -> None:
+        self._follower = follower(controller, target_speed_mps)
 
     @property
     def waypoints(self) -> npt.NDArray[np.float64] | None:

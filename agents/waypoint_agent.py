@@ -9,10 +9,10 @@ import torch
 
 from sim2real_bench.agents.agent import Action
 from sim2real_bench.agents.checkpoints import load_checkpoint
+from sim2real_bench.agents.controllers import Controller, follower
 from sim2real_bench.agents.inputs import DRIVING_CAMERA, network_input
 from sim2real_bench.agents.networks import WaypointNetwork
-from sim2real_bench.agents.path_following import TARGET_SPEED_MPS, PathFollower
-from sim2real_bench.agents.pid import ControllerSettings, controller_settings
+from sim2real_bench.agents.path_following import TARGET_SPEED_MPS
 from sim2real_bench.envs.camera import PinholeCamera
 from sim2real_bench.envs.observation import SPEED, Observation
 from sim2real_bench.errors import AgentError, ConfigurationError
@@ -95,20 +95,19 @@ class WaypointAgent:
 
     Args:
         policy: where the waypoints come from.
-        controller: id of one of the benchmark's controllers, or settings of your own.
+        controller: id of one of the benchmark's controllers, PID settings, or a controller of your own.
         target_speed_mps: the speed it holds.
     """
 
     def __init__(
         self,
         policy: WaypointPolicy,
-        controller: int | ControllerSettings = 0,
+        controller: Controller = 0,
         target_speed_mps: float = TARGET_SPEED_MPS,
     ) -> None:
-        settings = controller_settings(controller) if isinstance(controller, int) else controller
         self.policy = policy
         self.observations: tuple[str, ...] = (*policy.observations, SPEED)
-        self._follower = PathFollower(settings, target_speed_mps)
+        self._follower = follower(controller, target_speed_mps)
 
     @property
     def waypoints(self) -> npt.NDArray[np.float64] | None:
