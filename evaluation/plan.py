@@ -11,9 +11,10 @@ from typing import TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sim2real_bench.errors import ConfigurationError, RecordError
+from sim2real_bench.errors import ConfigurationError, ForeignFileError, RecordError
 from sim2real_bench.evaluation.benchmarks import BENCHMARKS, Benchmark
 from sim2real_bench.evaluation.files import write_result_file
+from sim2real_bench.untrusted import parse_model, read_bounded
 
 __all__ = [
     "BENCHMARKS",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 PLAN_FORMAT = 1
+MAX_PLAN_BYTES = 16 << 20
 _T = TypeVar("_T")
 
 
@@ -229,11 +231,11 @@ def read_plan(path: Path) -> EvaluationPlan:
         RecordError: the file cannot be read, is not a plan, or was changed after it was written.
     """
     try:
-        plan = EvaluationPlan.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        plan = parse_model(EvaluationPlan, read_bounded(path, MAX_PLAN_BYTES), path.name)
+    except OSError as error:
         raise RecordError(f"cannot read the plan {path}: {error}") from error
-    except ValidationError as error:
-        raise RecordError(f"{path} is not a plan: {problem_of(error)}; choose another folder with --out") from error
+    except ForeignFileError as error:
+        raise RecordError(f"{path} is not a plan: {error}; choose another folder with --out") from error
     if plan.format != PLAN_FORMAT:
         raise RecordError(f"{path} has format {plan.format}, this version reads {PLAN_FORMAT}; choose another --out")
     if plan.sha256 != _hash(plan.configuration, plan.spawn_count, plan.episodes):

@@ -11,14 +11,17 @@ from types import TracebackType
 from typing import Self
 
 from filelock import FileLock, Timeout
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from sim2real_bench.errors import RecordError
-from sim2real_bench.evaluation.plan import Configuration, Episode, Frozen, MethodRow, problem_of
+from sim2real_bench.errors import ForeignFileError, RecordError
+from sim2real_bench.evaluation.plan import Configuration, Episode, Frozen, MethodRow
+from sim2real_bench.untrusted import Problem, parse_model, problems_error, read_bounded
 
 RECORD_VERSION = 2
 READABLE_VERSIONS = (1, 2)  # version 1 had no trajectory
 RECORDS_FILE = "episodes.jsonl"
+MAX_RECORDS_BYTES = 1 << 30
+MAX_LINE_BYTES = 4 << 20  # a trajectory of a day
 _LOG = logging.getLogger(__name__)
 
 
@@ -117,6 +120,18 @@ def make_record(result: EpisodeResult, key: EpisodeKey, attempt: int, backend: s
     """A result with what it belongs to."""
     fields = {name: getattr(result, name) for name in EpisodeResult.model_fields}
     return EpisodeRecord(**fields, key=key, attempt=attempt, backend=backend)
+
+
+def parse_record(line: bytes, file: str, number: int) -> EpisodeRecord:
+    """The record in one line of a file.
+
+    Raises:
+        ForeignFileError: naming file, line and field.
+    """
+    if len(line) > MAX_LINE_BYTES:
+        problem = Problem(file, number, "", f"a line of {len(line):,} bytes; at most {MAX_LINE_BYTES:,} are read")
+        raise problems_error([problem])
+    return parse_model(EpisodeRecord, line, file, number)
 
 
 def read_records(path: Path) -> list[EpisodeRecord]:
@@ -233,8 +248,8 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _whole_lines(path: Path) -> tuple[list[bytes], int]:
     """Complete lines without their newline, and how many bytes they fill; a write is complete with its newline."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
+        data = read_bounded(path, MAX_RECORDS_BYTES)
+    except (OSError, ForeignFileError) as error:
         raise RecordError(f"cannot read the records {path}: {error}") from error
     size = data.rfind(b"\n") + 1
     if size < len(data):
@@ -249,11 +264,9 @@ def _parsed(path: Path, lines: Iterable[bytes]) -> list[EpisodeRecord]:
     for number, line in enumerate(lines, start=1):
         place = f"{path}:{number}"
         try:
-            record = EpisodeRecord.model_validate_json(line)
-        except ValidationError as error:
-            raise RecordError(
-                f"{place} is not an episode record: {problem_of(error)}; mend or remove the line"
-            ) from error
+            record = parse_record(line, path.name, number)
+        except ForeignFileError as error:
+            raise RecordError(f"{place} is not an episode record: {error}; mend or remove the line") from error
         if record.version not in READABLE_VERSIONS:
             known = ", ".join(map(str, READABLE_VERSIONS))
             raise RecordError(f"{place} has record version {record.version}; this version reads {known}")
