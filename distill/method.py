@@ -1,17 +1,31 @@
-"""The interface of a transfer method: its name, the data it reads, its checkpoint, and the agent it ends in."""
+"""The interface of a transfer method: its name, the data it reads, its checkpoint, and the agent it ends in.
+
+An agent that another package registers alone is a row of a table, too: a method without proxies.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sim2real_bench.errors import ConfigurationError
+from sim2real_bench import registry
+from sim2real_bench.agents import AGENTS
+from sim2real_bench.distill.transfer import (
+    Training,
+    Trainings,
+    TransferRequest,
+    direct_trainings,
+    task_distillation_trainings,
+)
+from sim2real_bench.errors import CheckpointError, ConfigurationError, PlugInError, Sim2RealError
 from sim2real_bench.registry import Registry, Spec
 
 if TYPE_CHECKING:
     from sim2real_bench.agents.agent import Agent
+    from sim2real_bench.agents.controllers import Controller
 
 PROXIES = ("map", "camera")
 
@@ -24,14 +38,18 @@ class Supervision:
         source: what it reads from the source simulator besides the driven paths.
         target: what it reads from the target simulator.
         privileged: what it is told while it is being tested.
+        declared: False = its author does not say.
     """
 
     source: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
     privileged: tuple[str, ...] = ()
+    declared: bool = True
 
     def summary(self) -> str:
         """One line, for example ``source: images | target: images + map labels``."""
+        if not self.declared:
+            return "not declared"
         parts = [
             f"{name}: {' + '.join(kinds)}"
             for name, kinds in (("source", self.source), ("target", self.target), ("at test", self.privileged))
@@ -40,8 +58,9 @@ class Supervision:
         return " | ".join(parts) or "none"
 
 
-AgentBuilder = Callable[[int, Path | None], "Agent"]
-"""(controller id, checkpoint or None) to an agent."""
+UNDECLARED = Supervision(declared=False)
+AgentBuilder = Callable[["Controller", Path | None], "Agent"]
+"""(controller, checkpoint or None) to an agent; ``agents.controllers.follower`` takes any controller."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +70,21 @@ class Method:
     Attributes:
         name: what a user types.
         supervision: by proxy; the key "" for a method without a proxy.
-        checkpoints: name of the shipped checkpoint by proxy; empty for a method without weights.
+        checkpoints: by proxy: the name of a checkpoint shipped with this package, or the path of the method's own file;
+            empty for a method without weights.
         builder: makes its agent; imports torch only when called.
+        trainings: what ``sim2real-bench transfer`` trains for it; None for a method that needs no training.
+        summary: one line for ``sim2real-bench list``.
+        kind: "method", or "agent" for an agent registered alone.
     """
 
     name: str
     supervision: Mapping[str, Supervision]
-    checkpoints: Mapping[str, str]
+    checkpoints: Mapping[str, str | Path]
     builder: AgentBuilder
+    trainings: Trainings | None = None
+    summary: str = ""
+    kind: str = "method"
 
     @property
     def proxies(self) -> tuple[str, ...]:
@@ -79,7 +105,7 @@ class Method:
         return proxy or ""
 
 
-def _reference_agent(controller: int, checkpoint: Path | None) -> Agent:
+def _reference_agent(controller: Controller, checkpoint: Path | None) -> Agent:
     from sim2real_bench.agents.reference import ReferenceAgent
 
     if checkpoint is not None:
@@ -87,7 +113,7 @@ def _reference_agent(controller: int, checkpoint: Path | None) -> Agent:
     return ReferenceAgent(controller)
 
 
-def _camera_agent(controller: int, checkpoint: Path | None) -> Agent:
+def _camera_agent(controller: Controller, checkpoint: Path | None) -> Agent:
     """The agent of every method that ends in one network from camera image to camera waypoints."""
     from sim2real_bench.agents.waypoint_agent import WaypointAgent, load_policy
 
@@ -107,6 +133,7 @@ DIRECT = Method(
     {"": Supervision(source=("images",))},
     {"": "stk-direct"},
     _camera_agent,
+    direct_trainings,
 )
 TASK_DISTILLATION = Method(
     "task-distillation",
@@ -116,9 +143,10 @@ TASK_DISTILLATION = Method(
     },
     {"map": "stk-carla-task-distillation-map", "camera": "stk-carla-task-distillation-camera"},
     _camera_agent,
+    task_distillation_trainings,
 )
 
-METHODS = Registry("method")
+METHODS = Registry("method", registry.METHODS)
 for _spec in (
     Spec("reference", f"{__name__}:REFERENCE", "privileged planner on the lane graph: bounds every table from above"),
     Spec(
@@ -138,25 +166,38 @@ for _spec in (
 
 
 def method_named(name: str) -> Method:
-    """The method of a name.
+    """The method of a name, or the agent of a name as a method without proxies.
 
     Raises:
         UnknownNameError: with the nearest known names.
+        PlugInError: the package that brings the name is broken, or the name is both a method's and an agent's.
     """
+    if name in AGENTS:
+        if name in METHODS:
+            raise PlugInError(f"{name!r} is the name of a method and of an agent; uninstall or rename one of them")
+        return _agent_alone(name)
     method = METHODS.load(name)
     if not isinstance(method, Method):
         raise ConfigurationError(f"method {name!r} is registered as {type(method).__name__}, not as a Method")
+    if method.name != name:
+        raise ConfigurationError(f"method {name!r} calls itself {method.name!r}; its entry point must have that name")
     return method
+
+
+def row_spec(name: str) -> Spec:
+    """Where a method or agent of a name comes from."""
+    return AGENTS.get(name) if name in AGENTS else METHODS.get(name)
 
 
 def method_supervision(method: str, proxy: str | None = None) -> str:
     """What data a method read, one line for the table."""
     entry = method_named(method)
-    return entry.supervision[entry.key(proxy)].summary()
+    summary = entry.supervision[entry.key(proxy)].summary()
+    return summary if entry.kind == "method" else f"{entry.kind}: {summary}"
 
 
 def checkpoint_for(method: str, proxy: str | None = None) -> Path | None:
-    """The shipped checkpoint of a method; None for a method without weights.
+    """The weights that come with a method; None for a method without weights.
 
     Raises:
         CheckpointError: the checkpoint is not in this installation.
@@ -165,24 +206,97 @@ def checkpoint_for(method: str, proxy: str | None = None) -> Path | None:
     key = entry.key(proxy)
     if key not in entry.checkpoints:
         return None
+    checkpoint = entry.checkpoints[key]
+    if isinstance(checkpoint, Path):
+        if not checkpoint.is_file():
+            raise CheckpointError(f"the weights of method {method!r}, {checkpoint}, are not there; install it again")
+        return checkpoint
     from sim2real_bench.agents.checkpoints import shipped_checkpoint
 
-    return shipped_checkpoint(entry.checkpoints[key])
+    return shipped_checkpoint(checkpoint)
 
 
-def build_agent(method: str, proxy: str | None, controller: int, checkpoint: Path | None = None) -> Agent:
-    """An agent that drives the target simulator by ``method``.
+def trainings_of(method: str, request: TransferRequest) -> Sequence[Training]:
+    """The networks that ``transfer`` trains for a method, in order.
+
+    Raises:
+        ConfigurationError: the method needs no training, or an option is missing or does not fit.
+    """
+    entry = method_named(method)
+    entry.key(request.proxy)
+    if entry.trainings is None:
+        trainable = ", ".join(spec.name for spec in METHODS if _is_trainable(spec))
+        raise ConfigurationError(f"{entry.kind} {method!r} needs no training; transfer trains {trainable}")
+    return entry.trainings(request)
+
+
+def build_agent(method: str, proxy: str | None, controller: Controller, checkpoint: Path | None = None) -> Agent:
+    """An agent that drives the target simulator by ``method``; everything is found by its name, in any process.
 
     Args:
-        method: a registered name.
+        method: a registered name of a method or agent.
         proxy: "map" or "camera" where the method has proxies, else None.
-        controller: PID controller id, 0 to 4.
-        checkpoint: weights to use instead of the shipped ones.
+        controller: the benchmark's controller of an id, or one of another kind.
+        checkpoint: weights to use instead of those that come with the method.
 
     Raises:
         ConfigurationError: the proxy does not fit the method, or the method has no weights.
         CheckpointError: the checkpoint cannot be read.
+        PlugInError: the code of another package failed.
     """
     entry = method_named(method)
     entry.key(proxy)
-    return entry.builder(controller, checkpoint if checkpoint is not None else checkpoint_for(method, proxy))
+    weights = checkpoint if checkpoint is not None else checkpoint_for(method, proxy)
+    spec = row_spec(method)
+    try:
+        agent = entry.builder(controller, weights)
+    except Exception as error:
+        if isinstance(error, Sim2RealError) or not spec.is_plug_in:
+            raise
+        raise PlugInError(
+            f"{entry.kind} {method!r} of the package {spec.distribution} {spec.version} cannot be made: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return _checked(agent, method)
+
+
+def _agent_alone(name: str) -> Method:
+    make = AGENTS.load(name)
+    if not callable(make):
+        raise ConfigurationError(f"agent {name!r} is registered as {type(make).__name__}, not as a class or function")
+    declared = getattr(make, "supervision", UNDECLARED)
+    if not isinstance(declared, Supervision):
+        raise ConfigurationError(f"agent {name!r} declares supervision={declared!r}; write a Supervision(...)")
+    return Method(name, {"": declared}, {}, _builder_of(name, make), kind="agent")
+
+
+def _builder_of(name: str, make: Callable[..., Any]) -> AgentBuilder:
+    """Pass ``controller`` and ``checkpoint`` to those agents that name them."""
+
+    def build(controller: Controller, checkpoint: Path | None) -> Agent:
+        asked = inspect.signature(make).parameters
+        given: dict[str, Any] = {"controller": controller} if "controller" in asked else {}
+        if checkpoint is not None:
+            if "checkpoint" not in asked:
+                raise ConfigurationError(f"agent {name!r} takes no checkpoint; leave out {checkpoint}")
+            given["checkpoint"] = checkpoint
+        agent: Agent = make(**given)
+        return agent
+
+    return build
+
+
+def _checked(agent: Any, name: str) -> Agent:
+    from sim2real_bench.agents.agent import Agent
+
+    if not isinstance(agent, Agent):
+        lacking = [word for word in ("observations", "reset", "act") if not hasattr(agent, word)]
+        raise ConfigurationError(f"{name!r} made a {type(agent).__name__}, which lacks {', '.join(lacking)}")
+    return agent
+
+
+def _is_trainable(spec: Spec) -> bool:
+    try:
+        return isinstance(method := spec.load(), Method) and method.trainings is not None
+    except Sim2RealError:
+        return False

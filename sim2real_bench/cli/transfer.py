@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,20 +15,9 @@ if TYPE_CHECKING:
     from sim2real_bench.cli.progress import Update
     from sim2real_bench.distill.fitting import FitSettings
 
-STAGES = ("proxy", "target", "all")
-SOURCE = "stk"  # the simulator f^P comes from: begins the names of checkpoints
-
-
-@dataclass(frozen=True)
-class _Training:
-    """One network to train: the words of its command that are its own, and what trains it."""
-
-    words: tuple[str, ...]
-    fit: Callable[[FitSettings], Path]
-
 
 def command(
-    method: Annotated[str, typer.Option(help="direct or task-distillation.")],
+    method: Annotated[str, typer.Option(help="direct, task-distillation, or a plug-in that can be trained.")],
     proxy: Annotated[str | None, typer.Option(help="task-distillation: map or camera.")] = None,
     source_data: Annotated[Path | None, typer.Option(help="Data set of the source (direct; stage proxy).")] = None,
     target_data: Annotated[Path | None, typer.Option(help="Data set of the target (stage target).")] = None,
@@ -59,17 +48,17 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="PyTorch threads; all cores when absent.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue unfinished trainings found in --out.")] = False,
 ) -> None:
-    """Train what a method needs: f^S for direct; f^P, then f^T for task-distillation.
+    """Train what a method needs: f^S for direct; f^P, then f^T for task-distillation; what a plug-in method declares.
 
     Writes FOLDER/NAME.safetensors with its card NAME.json, and NAME.training.csv with the losses.
     """
-    from sim2real_bench.errors import ConfigurationError
+    from sim2real_bench.distill.method import trainings_of
+    from sim2real_bench.distill.transfer import TransferRequest
 
-    if stage not in STAGES:
-        raise ConfigurationError(f"stage {stage!r} is unknown; choose {', '.join(STAGES)}")
-    trainings = _trainings(
-        method, proxy, stage, source_data, target_data, proxy_checkpoint, out, mask_augmentation, align_camera
-    )  # fmt: skip
+    request = TransferRequest(
+        proxy, stage, source_data, target_data, proxy_checkpoint, out, mask_augmentation, align_camera
+    )
+    trainings = trainings_of(method, request)
 
     import torch
 
@@ -91,96 +80,6 @@ def command(
             command_line = shlex.join(("sim2real-bench", "transfer", *training.words, *_shared_words(settings)))
             path = training.fit(replace(settings, command=command_line, progress=display.for_network))
         _report(path)
-
-
-def _trainings(
-    method: str,
-    proxy: str | None,
-    stage: str,
-    source_data: Path | None,
-    target_data: Path | None,
-    proxy_checkpoint: Path | None,
-    out: Path,
-    mask_augmentation: bool,
-    align_camera: bool,
-) -> list[_Training]:
-    """What the chosen method has to train, in order.
-
-    Raises:
-        ConfigurationError: an option is missing or does not fit.
-    """
-    from sim2real_bench.distill.method import method_named
-    from sim2real_bench.errors import ConfigurationError
-
-    method_named(method).key(proxy)
-    if method == "direct":
-        return [_direct(_given(source_data, "--source-data"))]
-    if method != "task-distillation" or proxy is None:
-        raise ConfigurationError(f"method {method!r} needs no training; transfer trains direct and task-distillation")
-    trainings = []
-    if stage in ("proxy", "all"):
-        trainings.append(_proxy(_given(source_data, "--source-data"), proxy, mask_augmentation, align_camera))
-    if stage in ("target", "all"):
-        teacher = proxy_checkpoint or (out / f"{SOURCE}-proxy-{proxy}.safetensors" if stage == "all" else None)
-        trainings.append(_target(_given(target_data, "--target-data"), proxy, teacher, out))
-    return trainings
-
-
-def _given(path: Path | None, option: str) -> Path:
-    from sim2real_bench.errors import ConfigurationError
-
-    if path is None:
-        raise ConfigurationError(f"{option} is missing; record a data set with: sim2real-bench collect")
-    return path
-
-
-def _direct(source_data: Path) -> _Training:
-    def fit(settings: FitSettings) -> Path:
-        from sim2real_bench.distill.data.rollouts import RolloutDataset
-        from sim2real_bench.distill.direct import fit_direct
-
-        return fit_direct(RolloutDataset(source_data), settings)
-
-    return _Training(("--method", "direct", "--source-data", str(source_data)), fit)
-
-
-def _proxy(source_data: Path, proxy: str, mask_augmentation: bool, align_camera: bool) -> _Training:
-    def fit(settings: FitSettings) -> Path:
-        from sim2real_bench.agents.inputs import DRIVING_CAMERA
-        from sim2real_bench.distill.data.rollouts import RolloutDataset
-        from sim2real_bench.distill.examples import MIRROR_ONLY
-        from sim2real_bench.distill.task_distillation import MASK_CHANGES, ProxySettings, fit_proxy
-
-        changes = MASK_CHANGES[proxy] if mask_augmentation else MIRROR_ONLY
-        preparation = ProxySettings(proxy, changes, DRIVING_CAMERA if align_camera else None)
-        return fit_proxy(RolloutDataset(source_data), preparation, settings)
-
-    words = ["--method", "task-distillation", "--proxy", proxy, "--stage", "proxy", "--source-data", str(source_data)]
-    words.append("--mask-augmentation" if mask_augmentation else "--no-mask-augmentation")
-    if proxy == "camera":
-        words.append("--align-camera" if align_camera else "--no-align-camera")
-    return _Training(tuple(words), fit)
-
-
-def _target(target_data: Path, proxy: str, proxy_checkpoint: Path | None, out: Path) -> _Training:
-    teacher = proxy_checkpoint or _found_teacher(proxy, out)
-
-    def fit(settings: FitSettings) -> Path:
-        from sim2real_bench.distill.data.rollouts import RolloutDataset
-        from sim2real_bench.distill.task_distillation import fit_target
-
-        return fit_target(RolloutDataset(target_data), proxy, teacher, SOURCE, settings)
-
-    words = ("--method", "task-distillation", "--proxy", proxy, "--stage", "target", "--target-data", str(target_data))
-    return _Training((*words, "--proxy-checkpoint", str(teacher)), fit)
-
-
-def _found_teacher(proxy: str, out: Path) -> Path:
-    """f^P where an earlier stage left it, or else the shipped one."""
-    from sim2real_bench.agents.checkpoints import shipped_checkpoint
-
-    own = out / f"{SOURCE}-proxy-{proxy}.safetensors"
-    return own if own.exists() else shipped_checkpoint(f"{SOURCE}-proxy-{proxy}")
 
 
 def _shared_words(settings: FitSettings) -> tuple[str, ...]:
