@@ -5,4 +5,4 @@ def list_methods() -> list[str]:
     """Names of the registered transfer methods."""
     from sim2real_bench.distill.method import METHODS
 
-    return [spec.name for spec in METHODS]
+    return METHODS.names()

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from sim2real_bench import registry
 from sim2real_bench.registry import Registry, Spec
 
-ENVS = Registry("simulator")
+ENVS = Registry("simulator", registry.SIMULATORS)
 """The environments; a spec's target is imported when it is first made."""
 
 ENVS.register(
@@ -44,4 +45,4 @@ def make(name: str, **arguments: Any) -> Any:
 
 def list_envs() -> list[str]:
     """The names ``make`` accepts."""
-    return [spec.name for spec in ENVS]
+    return ENVS.names()
