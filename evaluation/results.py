@@ -1,4 +1,4 @@
-"""A results folder as its readers need it: the plan, the records that belong to it, and the finished drives of a row."""
+"""A results folder as its readers need it: the plan, the records that belong to it, a row's finished drives."""
 
 from __future__ import annotations
 

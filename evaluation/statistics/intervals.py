@@ -41,7 +41,7 @@ def wilson_interval(successes: float, trials: float, *, level: float = 0.95) -> 
     scale = 1.0 + z * z / trials
     low = 0.0 if successes <= 0 else (centre - spread) / scale
     high = 1.0 if successes >= trials else (centre + spread) / scale
-    return low, high
+    return float(low), float(high)
 
 
 def clustered_wilson_interval(
