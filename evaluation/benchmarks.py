@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from sim2real_bench import registry
+from sim2real_bench.envs import ENVS
 from sim2real_bench.errors import ConfigurationError, UnknownNameError
 from sim2real_bench.registry import Registry, Spec
 
@@ -16,14 +18,16 @@ class Benchmark:
         name: id with its version, for example ``stk-carla-v1``.
         source: simulator the policy learnt in.
         target: simulator it is driven in.
-        towns: backend name to the unseen town the episodes take place in.
+        towns: backend name to the unseen town the episodes take place in; the first backend is the default.
         weathers: names an episode draws from.
-        controllers: ids of the frozen PID controllers.
+        controllers: ids of the controllers that drive.
         traffic: other vehicles.
         tick_s: simulated seconds per tick.
         target_speed_kmh: the speed all controllers hold.
-        environment: import path of what makes the target environment.
+        environment: import path of what makes the target environment; "" = the simulator registered as ``target``.
         completion_m: distances of the completion-rate columns, metres.
+        controller_set: name of the set the controllers are from.
+        summary: one line for ``sim2real-bench list``.
     """
 
     name: str
@@ -35,8 +39,20 @@ class Benchmark:
     traffic: int = 0
     tick_s: float = 0.1
     target_speed_kmh: float = 20.0
-    environment: str = "sim2real_bench.envs.carla.environment:CarlaDriveEnv"
+    environment: str = ""
     completion_m: tuple[int, ...] = (100, 250, 500, 1000)
+    controller_set: str = "pid-v1"
+    summary: str = ""
+
+    @property
+    def environment_path(self) -> str:
+        """Import path of what makes the target environment.
+
+        Raises:
+            UnknownNameError: no simulator is registered as ``target``.
+            PlugInError: the package that brings it is broken.
+        """
+        return self.environment or ENVS.get(self.target).target
 
     def town_for(self, backend: str) -> str:
         """The test town of a backend.
@@ -55,7 +71,7 @@ STK_CARLA_V1 = Benchmark(
     weathers=("noon", "sunset", "wet", "rain", "fog", "night"),
 )
 
-BENCHMARKS = Registry("benchmark")
+BENCHMARKS = Registry("benchmark", registry.BENCHMARKS)
 BENCHMARKS.register(
     Spec(
         name=STK_CARLA_V1.name,
@@ -76,11 +92,13 @@ def benchmark_named(name: str) -> Benchmark:
     Raises:
         UnknownNameError: with the nearest known names.
     """
-    versions = [spec.name for spec in BENCHMARKS if spec.name.rpartition("-v")[0] == name]
+    versions = [known for known in BENCHMARKS.names() if known.rpartition("-v")[0] == name]
     newest = max(versions, key=_version) if versions else name
     loaded = BENCHMARKS.load(newest)
     if not isinstance(loaded, Benchmark):
         raise ConfigurationError(f"benchmark {newest!r}: {BENCHMARKS.get(newest).target} is not a Benchmark")
+    if loaded.name != newest:
+        raise ConfigurationError(f"benchmark {newest!r} calls itself {loaded.name!r}; both must be the same")
     return loaded
 
 

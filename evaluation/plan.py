@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 PLAN_FORMAT = 1
+STANDARD_CONTROLLERS = "pid-v1"
 MAX_PLAN_BYTES = 16 << 20
 _T = TypeVar("_T")
 
@@ -102,6 +103,7 @@ class Configuration(Frozen):
     episodes_per_controller: int = Field(gt=0)
     controllers: tuple[int, ...] = Field(min_length=1)
     controllers_hash: str = ""
+    controller_set: str = STANDARD_CONTROLLERS
     weathers: tuple[str, ...] = Field(min_length=1)
     traffic: int = 0
     target_speed_kmh: float
@@ -155,6 +157,8 @@ def resolve_configuration(
     rows: Sequence[MethodRow],
     agents: str,
     controllers_hash: str = "",
+    controller_set: str | None = None,
+    controllers: tuple[int, ...] | None = None,
     town: str | None = None,
     seed: int = 0,
     environment: str | None = None,
@@ -167,10 +171,11 @@ def resolve_configuration(
     fields = {
         "benchmark": benchmark.name, "source": benchmark.source, "target": benchmark.target, "backend": backend,
         "town": town or benchmark.town_for(backend), "preset": preset, "rows": tuple(rows),
-        "episodes_per_controller": episodes_per_controller, "controllers": benchmark.controllers,
+        "episodes_per_controller": episodes_per_controller, "controllers": controllers or benchmark.controllers,
         "weathers": benchmark.weathers, "traffic": benchmark.traffic, "target_speed_kmh": benchmark.target_speed_kmh,
-        "seed": seed, "completion_m": benchmark.completion_m, "environment": environment or benchmark.environment,
+        "seed": seed, "completion_m": benchmark.completion_m, "environment": environment or benchmark.environment_path,
         "agents": agents, "controllers_hash": controllers_hash,
+        "controller_set": controller_set or benchmark.controller_set,
     }  # fmt: skip
     try:
         limits = Limits(horizon_ticks=horizon_ticks, tick_s=benchmark.tick_s)
@@ -270,8 +275,10 @@ def _dealt(source: np.random.Generator, choices: Sequence[_T], count: int) -> li
 
 
 def _hash(configuration: Configuration, spawn_count: int, episodes: Sequence[Episode]) -> str:
+    # A field younger than the first plans is left out where it says nothing new: those plans keep their hashes.
+    young = {"controller_set"} if configuration.controller_set == STANDARD_CONTROLLERS else set()
     content = {
-        "configuration": configuration.model_dump(mode="json"),
+        "configuration": configuration.model_dump(mode="json", exclude=young),
         "spawn_count": spawn_count,
         "episodes": [episode.model_dump(mode="json") for episode in episodes],
     }

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sim2real_bench.distill.method import PROXIES, checkpoint_for, method_named, method_supervision
 from sim2real_bench.errors import ConfigurationError
-from sim2real_bench.evaluation.benchmarks import choose
-from sim2real_bench.evaluation.plan import MethodRow
+from sim2real_bench.evaluation.benchmarks import Benchmark, choose
+from sim2real_bench.evaluation.plan import STANDARD_CONTROLLERS, MethodRow
 
 ALL_PROXIES = "all"
 
@@ -68,11 +68,24 @@ def parse_checkpoints(texts: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def controllers_hash() -> str:
-    """SHA-256 of the frozen controllers' file: results with other gains are other results."""
-    from sim2real_bench.agents.pid import CONTROLLERS_FILE
+def controllers_hash(name: str = STANDARD_CONTROLLERS) -> str:
+    """SHA-256 of a set of controllers: results with other gains are other results."""
+    from sim2real_bench.agents import controllers  # imports SciPy
 
-    return hashlib.sha256(CONTROLLERS_FILE.read_bytes()).hexdigest()
+    return controllers.controllers_hash(name)
+
+
+def controller_ids(benchmark: Benchmark, name: str) -> tuple[int, ...]:
+    """The controllers of a set that drive: all of them, or those the benchmark chose from its own set.
+
+    Raises:
+        UnknownNameError: with the nearest known names.
+        PlugInError: the package that brings the set is broken.
+    """
+    from sim2real_bench.agents import controllers
+
+    count = controllers.controllers_named(name).count
+    return benchmark.controllers if name == benchmark.controller_set else tuple(range(count))
 
 
 def _row(method: str, proxy: str | None, checkpoints: Mapping[str, Path]) -> MethodRow:
@@ -87,6 +100,8 @@ def _row(method: str, proxy: str | None, checkpoints: Mapping[str, Path]) -> Met
 
 
 def _weights_hash(path: Path) -> str:
+    if path.suffix and path.suffix != ".safetensors":  # a plug-in's own format
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     from sim2real_bench.agents.checkpoints import checkpoint_hash  # imports torch
 
     return checkpoint_hash(path)

@@ -199,11 +199,15 @@ def installed_entry_points() -> tuple[EntryPoint, ...]:
     return tuple(sorted(found, key=lambda entry: (entry.group, entry.name, _package(entry))))
 
 
-def unknown_groups() -> list[str]:
-    """A sentence for each entry point in a group of ours that does not exist: most likely a misspelling."""
+def misplaced_entry_points() -> list[Listed]:
+    """Entry points in a group of ours that does not exist: most likely a misspelling."""
     return [
-        f"{_package(entry)} offers {entry.name!r} in the entry-point group {entry.group!r}, which does not exist; "
-        f"groups: {', '.join(GROUPS)}"
+        Listed(
+            entry.name,
+            None,
+            f"{_package(entry)} offers {entry.name!r} in the entry-point group {entry.group!r}, which does not exist; "
+            f"groups: {', '.join(GROUPS)}",
+        )
         for entry in installed_entry_points()
         if entry.group not in GROUPS
     ]

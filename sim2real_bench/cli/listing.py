@@ -1,4 +1,4 @@
-"""Verb ``list``: what is registered."""
+"""Verb ``list``: what is registered, here and by other installed packages."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +7,9 @@ import typer
 
 if TYPE_CHECKING:
     from sim2real_bench.envs.supertuxkart.tracks import Track
+    from sim2real_bench.registry import Registry
+
+Rows = list[dict[str, str]]
 
 
 def _track_names(tracks: "tuple[Track, ...]") -> str:
@@ -14,19 +17,44 @@ def _track_names(tracks: "tuple[Track, ...]") -> str:
     return ", ".join(dict.fromkeys(track.name for track in tracks)) + " (both directions)"
 
 
-def _sections() -> dict[str, list[dict[str, str]]]:
+def _registries() -> "dict[str, Registry]":
+    from sim2real_bench.agents import AGENTS, CONTROLLER_SETS
     from sim2real_bench.distill.method import METHODS
     from sim2real_bench.envs import ENVS
+    from sim2real_bench.evaluation.benchmarks import BENCHMARKS
+
+    return {
+        "benchmarks": BENCHMARKS,
+        "methods": METHODS,
+        "agents": AGENTS,
+        "simulators": ENVS,
+        "controllers": CONTROLLER_SETS,
+    }
+
+
+def _registered(registry: "Registry") -> Rows:
+    """Every usable name with the package it comes from."""
+    return [
+        {"name": spec.name, "what": spec.summary, "from": f"{spec.distribution} {spec.version}".strip()}
+        for spec in registry
+    ]
+
+
+def _problems(registries: "dict[str, Registry]") -> Rows:
+    """What cannot be used of the other installed packages, and why."""
+    from sim2real_bench.registry import misplaced_entry_points
+
+    listed = [row for registry in registries.values() for row in registry.listed()] + misplaced_entry_points()
+    return [{"name": row.name, "what": row.problem} for row in listed if row.problem]
+
+
+def _fixed_names() -> dict[str, Rows]:
     from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES
     from sim2real_bench.envs.carla.weather import WEATHERS
     from sim2real_bench.envs.supertuxkart.tracks import HELD_OUT_TRACKS, TRAIN_TRACKS
-    from sim2real_bench.evaluation.plan import BENCHMARKS
     from sim2real_bench.presets import PRESETS
 
     return {
-        "benchmarks": [{"name": spec.name, "what": spec.summary} for spec in BENCHMARKS],
-        "methods": [{"name": spec.name, "what": spec.summary} for spec in METHODS],
-        "simulators": [{"name": spec.name, "what": spec.summary} for spec in ENVS],
         "presets": [
             {
                 "name": name,
@@ -44,16 +72,33 @@ def _sections() -> dict[str, list[dict[str, str]]]:
     }
 
 
+def _show(title: str, rows: Rows) -> None:
+    from sim2real_bench.registry import OWN_DISTRIBUTION
+
+    typer.echo(f"\n{title}")
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        source = row.get("from", OWN_DISTRIBUTION)
+        note = "" if source == OWN_DISTRIBUTION else f"  [{source}]"
+        typer.echo(f"  {row['name']:<{width}}  {row['what']}{note}".rstrip())
+
+
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Show the registered benchmarks, methods, simulators, presets, towns, weathers and tracks."""
-    sections = _sections()
+    """Show benchmarks, methods, agents, simulators, controllers, presets, towns, weathers and tracks.
+
+    Names that another installed package brings are followed by that package in brackets. A package that cannot be used
+    is a warning here, and an error only where one of its names is used.
+    """
+    registries = _registries()
+    sections = {title: _registered(registry) for title, registry in registries.items()} | _fixed_names()
+    problems = _problems(registries)
     if as_json:
-        typer.echo(json.dumps(sections, indent=2))
+        typer.echo(json.dumps(sections | {"problems": problems}, indent=2))
         return
     for title, rows in sections.items():
-        typer.echo(f"\n{title}")
-        width = max(len(row["name"]) for row in rows)
-        for row in rows:
-            typer.echo(f"  {row['name']:<{width}}  {row['what']}".rstrip())
+        if rows:
+            _show(title, rows)
+    for problem in problems:
+        typer.echo(f"warning: {problem['what']}", err=True)
