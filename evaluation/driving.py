@@ -246,7 +246,7 @@ def _action(agent: Agent, observation: Observation) -> Action:
 def _asked(question: Callable[[], Any]) -> Any:
     try:
         return question()
-    except Exception as error:  # whatever it is, it is the agent's failure and counts
+    except (Exception, SystemExit) as error:  # whatever it is, it is the agent's failure and counts
         raise AgentError(f"{type(error).__name__}: {error}") from error
 
 

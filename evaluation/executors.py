@@ -1,105 +1,63 @@
 """Workers on one machine: spawned processes that live as long as the run, each watched from outside.
 
-The interface is that of ``concurrent.futures``: ``submit`` answers with a future, leaving the context ends everything.
-One thread of this process serves one worker process: it gives it one task at a time and ends it when it shows no sign
-of life for too long. A worker that died is replaced, and the future of its task gets a ``WorkerLostError``.
+One thread of this process serves one worker process and, where simulators are kept by slots, its slot: it gives the
+worker one task at a time, told where the simulator answers, and ends a worker that shows no sign of life for too long.
+A worker that died is replaced, and the future of its task gets a ``WorkerLostError``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import logging
-import multiprocessing
 import os
 import queue
-import signal
-import sys
 import threading
-import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from types import FrameType, TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self
 
-from sim2real_bench.errors import Sim2RealError, SimulatorError
+from sim2real_bench.errors import ConfigurationError, SimulatorError
+from sim2real_bench.evaluation.settings import RunSettings
+from sim2real_bench.evaluation.slots import Endpoint, SimulatorSlot, SlotKeeper
+from sim2real_bench.evaluation.work import (
+    Context,
+    Executor,
+    Heartbeat,
+    LastSign,
+    Result,
+    Setup,
+    Task,
+    WorkerLostError,
+)
+from sim2real_bench.evaluation.worker_process import WorkerProcess
 
-_LOG = logging.getLogger(__name__)
+__all__ = [
+    "Executor",
+    "Heartbeat",
+    "LastSign",
+    "ProcessExecutor",
+    "Setup",
+    "Task",
+    "WorkerLostError",
+    "open_executor",
+]
+
 _POLL_S = 0.25
-_GRACE_S = 8.0
-_STARTUP_S = 180.0  # a new process imports its libraries, on a busy machine, before it takes a task
-_VALUES = 4
-# Libraries that start one thread per core each; read when they are loaded, so set before a worker imports anything.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM_THREADS")
-
-Context = TypeVar("Context")
-Result = TypeVar("Result")
-Context_contra = TypeVar("Context_contra", contravariant=True)
-Result_co = TypeVar("Result_co", covariant=True)
 
 
-@dataclass(frozen=True)
-class LastSign:
-    """What a worker said last before it was lost.
+def open_executor(settings: RunSettings, setup: Setup[Context]) -> Executor[Context]:
+    """The executor that the settings name, not yet started.
 
-    Attributes:
-        phase: the task's own number for what it was doing.
-        values: the task's own numbers of how far it was.
-        silent_s: seconds since then, when the worker was given up.
+    Raises:
+        ConfigurationError: there is none of that name.
     """
+    if settings.executor == "processes":
+        return ProcessExecutor(setup, settings.workers, settings.deadline_s, settings.keeper)
+    if settings.executor == "ray":
+        from sim2real_bench.evaluation.ray_executor import RayExecutor
 
-    phase: int
-    values: tuple[float, ...]
-    silent_s: float
-
-
-class WorkerLostError(SimulatorError):
-    """A worker process died or hung; its task has no result.
-
-    Attributes:
-        hung: it was alive but gave no sign of life within the deadline.
-        sign: the last sign of life.
-    """
-
-    def __init__(self, message: str, hung: bool, sign: LastSign) -> None:
-        super().__init__(message)
-        self.hung = hung
-        self.sign = sign
-
-
-class Heartbeat:
-    """Signs of life in memory shared by a worker and this process."""
-
-    def __init__(self, context: multiprocessing.context.SpawnContext) -> None:
-        self._cells = context.RawArray("d", 2 + _VALUES)
-
-    def beat(self, phase: int = 0, values: Sequence[float] = ()) -> None:
-        """Say that something was achieved, what comes next, and up to four numbers."""
-        self._cells[1] = phase
-        for place, value in enumerate(values, start=2):
-            self._cells[place] = value
-        self._cells[0] = time.monotonic()
-
-    def last(self) -> LastSign:
-        """What was said last."""
-        cells = list(self._cells)
-        return LastSign(int(cells[1]), tuple(cells[2:]), time.monotonic() - cells[0])
-
-
-class Setup(Protocol[Result_co]):
-    """Describes, in a form that can be sent to another process, what a worker keeps between tasks."""
-
-    def open(self, heartbeat: Heartbeat) -> contextlib.AbstractContextManager[Result_co]:
-        """Called once in the worker, before its first task."""
-
-
-class Task(Protocol[Context_contra, Result_co]):
-    """One piece of work; sent to a worker, so its fields are plain data."""
-
-    def run(self, context: Context_contra) -> Result_co:
-        """Do it; runs in the worker."""
+        return RayExecutor(setup, settings.workers, settings.deadline_s, settings.keeper, settings.ray_address)
+    raise ConfigurationError(f"executor {settings.executor!r} is unknown; choose 'processes' or 'ray'")
 
 
 @dataclass(order=True)
@@ -116,20 +74,23 @@ class ProcessExecutor(Generic[Context]):
         setup: what each worker keeps; anything that can be pickled.
         workers: processes.
         deadline_s: a worker silent for longer while it has a task is ended.
+        keeper: keeps one simulator for each worker; None: the workers see to their simulators themselves.
     """
 
-    def __init__(self, setup: Setup[Context], workers: int, deadline_s: float = 240.0) -> None:
-        self._setup = setup
-        self._workers = workers
-        self._deadline_s = deadline_s
+    def __init__(
+        self, setup: Setup[Context], workers: int, deadline_s: float = 240.0, keeper: SlotKeeper | None = None
+    ) -> None:
         self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._serve, name=f"worker-{i}", daemon=True) for i in range(workers)]
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        self._seats = [
+            _Seat(number, setup, threads, deadline_s, keeper, self._jobs, self._stopping) for number in range(workers)
+        ]
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        for seat in self._seats:
+            seat.start()
         return self
 
     def __exit__(
@@ -144,143 +105,100 @@ class ProcessExecutor(Generic[Context]):
         return future
 
     def shutdown(self) -> None:
-        """End all workers and their simulators, also those at work; returns when they are gone. Safe twice."""
-        self._stopping.set()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
+        """End all workers and their simulators, also those at work; returns when they are gone. Safe twice.
 
-    def _serve(self) -> None:
-        worker: _Worker | None = None
+        Tasks that nobody began are cancelled.
+        """
+        self._stopping.set()
+        for seat in self._seats:
+            seat.stop_waiting()
+        for seat in self._seats:
+            if seat.ident is not None:
+                seat.join()
+        while not self._jobs.empty():
+            self._jobs.get_nowait().future.cancel()
+
+
+class _Seat(threading.Thread):
+    """Serves one worker and its simulator."""
+
+    def __init__(
+        self,
+        number: int,
+        setup: Setup[Any],
+        threads: int,
+        deadline_s: float,
+        keeper: SlotKeeper | None,
+        jobs: queue.PriorityQueue[_Job],
+        stopping: threading.Event,
+    ) -> None:
+        super().__init__(name=f"worker-{number}", daemon=True)
+        self._setup, self._threads, self._deadline_s = setup, threads, deadline_s
+        self._jobs, self._stopping = jobs, stopping
+        self._slot: SimulatorSlot | None = keeper.slot(number) if keeper is not None else None
+        self._waiting = False  # for a simulator
+        self._worker: WorkerProcess | None = None
+
+    def run(self) -> None:
+        """Serve until the executor stops."""
         try:
             while not self._stopping.is_set():
                 try:
                     job = self._jobs.get(timeout=_POLL_S)
                 except queue.Empty:
                     continue
-                if worker is None:
-                    worker = _Worker(self._setup, max(1, (os.cpu_count() or 1) // self._workers))
-                if not self._work(worker, job):
-                    worker.end(patient=False)
-                    worker = None
+                if job.future.set_running_or_notify_cancel():
+                    self._serve(job)
         finally:
-            if worker is not None:
-                worker.end(patient=True)
+            self._end_worker(patient=True)  # before its simulator: it takes its actors along
+            if self._slot is not None:
+                self._slot.close()
 
-    def _work(self, worker: _Worker, job: _Job) -> bool:
-        """Run one job; False if the worker cannot be used any more."""
+    def stop_waiting(self) -> None:
+        """From another thread: a simulator that is just being started is not waited for."""
+        if self._waiting and self._slot is not None:
+            self._slot.close()
+
+    def _serve(self, job: _Job) -> None:
         try:
-            succeeded, answer = worker.ask(job.task, self._deadline_s, self._stopping)
-        except Exception as error:  # lost worker, or a task that cannot be sent: the future carries it to the caller
+            succeeded, answer = self._asked(job.task)
+        except Exception as error:  # whatever it is, the future carries it to the caller
             job.future.set_exception(error)
-            return False
-        if succeeded:
-            job.future.set_result(answer)
         else:
-            job.future.set_exception(answer)
-        return True
+            if succeeded:
+                job.future.set_result(answer)
+            else:
+                job.future.set_exception(answer)
 
-
-class _Worker:
-    """One process and this side's end of its pipe."""
-
-    def __init__(self, setup: Any, threads: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._heartbeat = Heartbeat(context)
-        self._heartbeat.beat()
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_worker_main, args=(theirs, setup, self._heartbeat, threads), name="sim2real-bench-worker"
-        )
-        self._process.start()
-        theirs.close()
-        self._ready = False
-
-    def ask(self, task: Any, deadline_s: float, stopping: threading.Event) -> tuple[bool, Any]:
-        """Send a task and wait for its answer: (True, result) or (False, exception)."""
-        if not self._ready:
-            self._answer(_STARTUP_S, stopping)
-            self._ready = True
-        self._heartbeat.beat(values=(0.0,) * _VALUES)
+    def _asked(self, task: Any) -> tuple[bool, Any]:
+        """The answer of the worker; its slot is told whether the simulator can still be trusted."""
+        if self._worker is None:
+            self._worker = WorkerProcess(self._setup, self._threads)  # imports while the simulator starts
+        endpoint = self._endpoint()
+        failed = True
         try:
-            self._pipe.send(task)
-        except (BrokenPipeError, ConnectionResetError):
-            raise self._lost() from None
-        return self._answer(deadline_s, stopping)
+            succeeded, answer = self._worker.ask(task, endpoint, self._deadline_s, self._stopping)
+            failed = task.failed(answer) if succeeded else isinstance(answer, SimulatorError)
+            return succeeded, answer
+        except Exception:  # lost, or a task that cannot be sent: the process cannot be used any more
+            self._end_worker(patient=False)
+            raise
+        finally:
+            if self._slot is not None:
+                self._slot.finished(failed)
 
-    def _answer(self, deadline_s: float, stopping: threading.Event) -> tuple[bool, Any]:
-        while not stopping.is_set():
-            # A worker may answer and die at once: the pipe is read first, then the death noticed.
-            ready = wait([self._pipe, self._process.sentinel], timeout=_POLL_S)
-            if self._pipe in ready:
-                try:
-                    answer: tuple[bool, Any] = self._pipe.recv()
-                except (EOFError, ConnectionResetError):
-                    raise self._lost() from None
-                return answer
-            if ready:
-                raise self._lost()
-            sign = self._heartbeat.last()
-            if sign.silent_s > deadline_s:
-                message = f"worker {self._process.pid} gave no sign of life for {sign.silent_s:.0f} s and was ended"
-                raise WorkerLostError(message, True, sign)
-        raise WorkerLostError("the run was ended", False, self._heartbeat.last())
+    def _endpoint(self) -> Endpoint | None:
+        if self._slot is None:
+            return None
+        self._waiting = True
+        try:
+            if self._stopping.is_set():  # it may have been set before anybody could see that this thread waits
+                raise SimulatorError("the run was ended")
+            return self._slot.ready()
+        finally:
+            self._waiting = False
 
-    def end(self, patient: bool) -> None:
-        """Ask the process to end, then terminate it, then kill it."""
-        with contextlib.suppress(OSError):
-            self._pipe.close()  # an idle worker sees the end of the pipe and closes its simulator
-        if patient:
-            self._process.join(_GRACE_S)
-        for stop, patience_s in ((self._process.terminate, _GRACE_S), (self._process.kill, _GRACE_S)):
-            if self._process.exitcode is None:
-                stop()
-                self._process.join(patience_s)
-
-    def _lost(self) -> WorkerLostError:
-        self._process.join(_GRACE_S)
-        code = self._process.exitcode
-        how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with {code}"
-        return WorkerLostError(f"worker {self._process.pid} {how}", False, self._heartbeat.last())
-
-
-def _worker_main(pipe: Connection, setup: Setup[Any], heartbeat: Heartbeat, threads: int) -> None:
-    """The program of a worker process."""
-    for name in _THREAD_VARIABLES:
-        os.environ.setdefault(name, str(threads))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process in order
-    signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    with setup.open(heartbeat) as context:
-        pipe.send((True, "ready"))
-        for task in _tasks(pipe):
-            try:
-                answer = (True, task.run(context))
-            except Exception as error:  # travels to the parent, which decides
-                answer = (False, _sendable(error))
-            pipe.send(answer)
-
-
-def _tasks(pipe: Connection) -> Iterator[Task[Any, Any]]:
-    with contextlib.suppress(EOFError, ConnectionResetError):
-        while True:
-            yield pipe.recv()
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # the main thread may sit in a call that never returns
-
-
-def _sendable(error: Exception) -> Exception:
-    """Our own errors as they are; others, which may not survive pickling, as text with their type."""
-    if isinstance(error, Sim2RealError) and type(error).__reduce__ is BaseException.__reduce__:
-        return error
-    _LOG.error("a task failed unexpectedly", exc_info=error)
-    return Sim2RealError(f"{type(error).__name__}: {error}")
+    def _end_worker(self, patient: bool) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end(patient)

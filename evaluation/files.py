@@ -1,5 +1,6 @@
 """Writing the whole files of a results folder."""
 
+import re
 from pathlib import Path
 
 from sim2real_bench.agents.atomic_files import write_atomically
@@ -19,3 +20,18 @@ def write_result_file(path: Path, text: str) -> None:
         raise RecordError(
             f"cannot write {path}: {error.strerror or error}; make room, or choose another folder with --out"
         ) from error
+
+
+# What ``write_atomically`` leaves of a result file when its process is killed.
+_HALF_WRITTEN = re.compile(r"\.(plan\.json|table\.(json|csv|md))\.\w{8}")
+
+
+def sweep_result_files(folder: Path) -> None:
+    """Remove half-written files of runs that were killed; for the one run that may write to the folder.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+    """
+    for path in folder.iterdir():
+        if _HALF_WRITTEN.fullmatch(path.name):
+            path.unlink(missing_ok=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock, Timeout
 from pydantic import Field
 
 from sim2real_bench.errors import ForeignFileError, RecordError
+from sim2real_bench.evaluation.files import sweep_result_files
 from sim2real_bench.evaluation.plan import Configuration, Episode, Frozen, MethodRow
 from sim2real_bench.untrusted import Problem, parse_model, problems_error, read_bounded
 
@@ -51,6 +53,11 @@ class EpisodeKey(Frozen):
     weather: str
     traffic: int
     seed: int
+
+    @property
+    def identity(self) -> str:
+        """16 hexadecimal digits that name the key in file names; the same in every run and on every machine."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
 class EpisodeResult(Frozen):
@@ -146,7 +153,8 @@ def read_records(path: Path) -> list[EpisodeRecord]:
 class RecordLog:
     """Appends records to ``DIR/episodes.jsonl``; one writer at a time.
 
-    Use as a context manager: entering takes the folder's lock, reads what is there and cuts off a torn last line.
+    Use as a context manager: entering locks the file, reads what is there, cuts off a torn last line and removes what
+    a killed run left of half-written files. The system drops the lock when the process ends, however it ends.
 
     Attributes:
         records: everything in the file, in order.
@@ -156,24 +164,18 @@ class RecordLog:
         self.path = folder / RECORDS_FILE
         self.records: list[EpisodeRecord] = []
         self._seen: set[tuple[EpisodeKey, int]] = set()
+        self._attempts: Counter[EpisodeKey] = Counter()
         self._finished: set[EpisodeKey] = set()
-        self._lock = FileLock(folder / f".{RECORDS_FILE}.lock")
         self._descriptor = -1
 
     def __enter__(self) -> Self:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RecordError(
-                f"another run is writing to {self.path.parent}; wait until it ends or choose another folder with --out"
-            ) from error
-        except OSError as error:
-            raise RecordError(
-                f"cannot write to {self.path.parent}: {error}; choose another folder with --out"
-            ) from error
-        try:
             self._open()
+        except OSError as error:
+            self.close()
+            raise RecordError(
+                f"cannot write to {self.path}: {error.strerror or error}; choose another folder with --out"
+            ) from error
         except BaseException:
             self.close()
             raise
@@ -185,15 +187,14 @@ class RecordLog:
         self.close()
 
     def close(self) -> None:
-        """Release the file and the lock; safe twice."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        self._lock.release()
+        """Release the file and its lock; safe twice."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def attempts(self, key: EpisodeKey) -> int:
         """How many attempts at an episode the file holds."""
-        return sum(1 for seen, _ in self._seen if seen == key)
+        return self._attempts[key]
 
     def is_finished(self, key: EpisodeKey) -> bool:
         """Whether the file holds the episode's result."""
@@ -207,34 +208,57 @@ class RecordLog:
                 the line before.
         """
         _refuse_duplicate(record, self._seen, self._finished, str(self.path))
-        line = record.model_dump_json().encode() + b"\n"
-        size = os.fstat(self._descriptor).st_size
         try:
-            _write_all(self._descriptor, line)
-            os.fsync(self._descriptor)
+            self._write(record.model_dump_json().encode() + b"\n")
         except OSError as error:
-            os.ftruncate(self._descriptor, size)
             raise RecordError(
                 f"cannot write a record to {self.path}: {error.strerror or error}. What is there stays valid: make "
                 "room and run the same command again"
             ) from error
         self._remember(record)
 
-    def _open(self) -> None:
+    def _write(self, line: bytes) -> None:
+        before = os.fstat(self._descriptor)
+        if before.st_nlink == 0:
+            raise RecordError(f"{self.path} was removed while this run writes to it; run the same command again")
         try:
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            lines, size = _whole_lines(self.path)
-            if size < os.fstat(self._descriptor).st_size:
-                os.ftruncate(self._descriptor, size)
-                os.fsync(self._descriptor)
-        except OSError as error:
-            raise RecordError(f"cannot write to {self.path}: {error}; choose another folder with --out") from error
+            _write_all(self._descriptor, line)
+            os.fsync(self._descriptor)
+        except BaseException:  # also Ctrl-C: no half line, and none that this process does not know of
+            os.ftruncate(self._descriptor, before.st_size)
+            raise
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._lock()
+        sweep_result_files(self.path.parent)
+        lines, size = _whole_lines(self.path)
+        if size < os.fstat(self._descriptor).st_size:
+            os.ftruncate(self._descriptor, size)
+            os.fsync(self._descriptor)
         for record in _parsed(self.path, lines):
             self._remember(record)
+
+    def _lock(self) -> None:
+        import fcntl  # records can be read where it does not exist
+
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RecordError(
+                f"another run is writing to {self.path.parent}; wait until it ends or choose another folder with --out"
+            ) from error
+        except OSError as error:
+            raise RecordError(
+                f"the file system of {self.path.parent} has no locks ({error.strerror or error}), so two runs could "
+                "write there at once; choose a folder elsewhere with --out"
+            ) from error
 
     def _remember(self, record: EpisodeRecord) -> None:
         self.records.append(record)
         self._seen.add((record.key, record.attempt))
+        self._attempts[record.key] += 1
         if record.finished:
             self._finished.add(record.key)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from sim2real_bench.errors import RecordError, SimulatorError
 from sim2real_bench.evaluation.driving import Phase
-from sim2real_bench.evaluation.executors import ProcessExecutor, WorkerLostError
+from sim2real_bench.evaluation.executors import open_executor
+from sim2real_bench.evaluation.interruption import ended_in_order
 from sim2real_bench.evaluation.plan import (
-    Configuration,
     Episode,
     EvaluationPlan,
+    Limits,
     MethodRow,
     make_plan,
     read_plan,
@@ -30,44 +32,22 @@ from sim2real_bench.evaluation.records import (
     episode_key,
     make_record,
 )
+from sim2real_bench.evaluation.settings import RunSettings
 from sim2real_bench.evaluation.table import Table, build_table, write_table
+from sim2real_bench.evaluation.work import Executor, WorkerLostError
 from sim2real_bench.evaluation.worker import (
     DriveTask,
     DrivingContext,
     DrivingSetup,
     EnvironmentSpec,
     SpawnCountTask,
-    agent_timeout,
+    agent_failure,
     infrastructure_failure,
 )
 
 _LOG = logging.getLogger(__name__)
 PLAN_FILE = "plan.json"
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """How an evaluation is carried out; nothing here changes its results.
-
-    Attributes:
-        configuration: what is evaluated.
-        out: results folder; what it holds already is kept and completed.
-        workers: simulator processes at once.
-        environment_options: keyword arguments of the environment (``backend``, ``host``, ``port`` ...).
-        checkpoints: row label to weights, for rows that do not use the shipped ones.
-        attempts: how often one run tries an episode that the infrastructure fails.
-        failures_in_a_row: after this many infrastructure failures without one result in between the run gives up.
-        deadline_s: a worker silent for longer is ended and replaced; a real server may take minutes to load a town.
-    """
-
-    configuration: Configuration
-    out: Path
-    workers: int = 1
-    environment_options: dict[str, object] = field(default_factory=dict)
-    checkpoints: dict[str, Path] = field(default_factory=dict)
-    attempts: int = 3
-    failures_in_a_row: int = 9
-    deadline_s: float = 240.0
+FILMS_FOLDER = "videos"
 
 
 class Progress(Protocol):
@@ -104,29 +84,49 @@ def evaluate(settings: RunSettings, progress: Progress | None = None) -> Table:
     configuration = settings.configuration
     environment = EnvironmentSpec(configuration.environment, dict(settings.environment_options))
     setup = DrivingSetup(environment, configuration.agents, dict(settings.checkpoints))
-    with RecordLog(settings.out) as log, ProcessExecutor(setup, settings.workers, settings.deadline_s) as executor:
+    with ended_in_order(), RecordLog(settings.out) as log, open_executor(settings, setup) as executor:
         plan = _plan(settings, executor)
         _require_planned(log, plan)
         run = _Run(settings, plan, log, executor, progress or _Silent())
         try:
             run.drive()
-        finally:
-            table = build_table(plan, log.records)
-            write_table(table, settings.out)
+        except BaseException:
+            with contextlib.suppress(RecordError):  # the first error is the one to show
+                _write_table(plan, log, settings.out)
+            raise
+        return _write_table(plan, log, settings.out)
+
+
+def _write_table(plan: EvaluationPlan, log: RecordLog, folder: Path) -> Table:
+    table = build_table(plan, log.records)
+    write_table(table, folder)
     return table
 
 
-def _plan(settings: RunSettings, executor: ProcessExecutor[DrivingContext]) -> EvaluationPlan:
+def _plan(settings: RunSettings, executor: Executor[DrivingContext]) -> EvaluationPlan:
     path = settings.out / PLAN_FILE
     if path.exists():
         plan = read_plan(path)
         require_same(path, plan.configuration, settings.configuration)
         return plan
-    configuration = settings.configuration
-    question = SpawnCountTask(configuration.town, configuration.rows[0], configuration.controllers[0])
-    plan = make_plan(configuration, executor.submit(question).result())
+    plan = make_plan(settings.configuration, _spawn_count(settings, executor))
     write_plan(path, plan)
     return plan
+
+
+def _spawn_count(settings: RunSettings, executor: Executor[DrivingContext]) -> int:
+    configuration = settings.configuration
+    question = SpawnCountTask(configuration.town, configuration.rows[0], configuration.controllers[0])
+    for attempt in range(1, settings.attempts + 1):
+        try:
+            return executor.submit(question).result()
+        except SimulatorError as error:
+            last = error
+            _LOG.warning("asking for the spawn points, try %d of %d: %s", attempt, settings.attempts, error)
+    raise SimulatorError(
+        f"the simulator did not tell its spawn points in {settings.attempts} tries, so nothing could be planned; the "
+        f"last: {last}. 'sim2real-bench doctor' tries the parts"
+    )
 
 
 def _require_planned(log: RecordLog, plan: EvaluationPlan) -> None:
@@ -171,7 +171,7 @@ class _Run:
         settings: RunSettings,
         plan: EvaluationPlan,
         log: RecordLog,
-        executor: ProcessExecutor[DrivingContext],
+        executor: Executor[DrivingContext],
         progress: Progress,
     ) -> None:
         self._settings = settings
@@ -194,15 +194,21 @@ class _Run:
                 self._record(self._pending.pop(future), future)
 
     def _submit(self, pending: _Pending) -> None:
-        self._pending[self._executor.submit(pending.task, pending.order)] = pending
+        task = pending.task
+        if self._settings.film:
+            name = f"{pending.key.identity}-a{self._next_attempt(pending)}.mp4"
+            task = replace(task, film=(self._settings.out / FILMS_FOLDER / name).absolute())
+        self._pending[self._executor.submit(task, pending.order)] = pending
+
+    def _next_attempt(self, pending: _Pending) -> int:
+        return self._log.attempts(pending.key) + 1
 
     def _record(self, pending: _Pending, future: Future[EpisodeResult]) -> None:
         try:
             result = future.result()
-        except WorkerLostError as error:
-            result = _lost_result(error, pending.task)
-        attempt = self._log.attempts(pending.key) + 1
-        record = make_record(result, pending.key, attempt, self._plan.configuration.backend)
+        except SimulatorError as error:
+            result = _failed_result(error, pending.task.limits)
+        record = make_record(result, pending.key, self._next_attempt(pending), self._plan.configuration.backend)
         self._log.append(record)
         self._progress.attempt(record)
         if record.finished:
@@ -213,7 +219,7 @@ class _Run:
     def _failed(self, pending: _Pending, record: EpisodeRecord) -> None:
         self._failures_in_a_row += 1
         _LOG.warning("infrastructure failure, try %d of %d: %s", pending.tries, self._settings.attempts, record.error)
-        if self._failures_in_a_row >= self._settings.failures_in_a_row:
+        if self._failures_in_a_row >= self._settings.patience:
             raise SimulatorError(
                 f"{self._failures_in_a_row} infrastructure failures in a row, the last: {record.error}. Finished "
                 "episodes are kept; 'sim2real-bench doctor' tries the parts, then run the same command again"
@@ -222,8 +228,15 @@ class _Run:
             self._submit(_Pending(pending.key, pending.task, pending.row, pending.tries + 1))
 
 
-def _lost_result(error: WorkerLostError, task: DriveTask) -> EpisodeResult:
-    """A worker that died is an infrastructure failure; one that hangs inside the agent is the agent's failure."""
-    if error.hung and error.sign.phase == Phase.AGENT:
-        return agent_timeout(error.sign.values, task.limits, error.sign.silent_s)
+def _failed_result(error: SimulatorError, limits: Limits) -> EpisodeResult:
+    """What an attempt without a result means.
+
+    The agent's failures are two: silence, and ending the process by an exit, which nobody else does while the agent is
+    at work. A signal may come from anywhere (the system short of memory, a crash in the simulator's client library).
+    """
+    if isinstance(error, WorkerLostError) and error.sign.phase == Phase.AGENT:
+        if error.hung:
+            return agent_failure(error.sign, limits, f"the agent did not answer within {error.sign.silent_s:.0f} s")
+        if error.exit_status is not None and error.exit_status >= 0:
+            return agent_failure(error.sign, limits, f"the agent ended its process with status {error.exit_status}")
     return infrastructure_failure(str(error))

@@ -17,9 +17,10 @@ from sim2real_bench import __version__
 from sim2real_bench.agents.agent import Agent
 from sim2real_bench.errors import ConfigurationError, Sim2RealError, SimulatorError
 from sim2real_bench.evaluation.driving import Drive, Phase, drive_episode
-from sim2real_bench.evaluation.executors import Heartbeat
 from sim2real_bench.evaluation.plan import Episode, Limits, MethodRow
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome
+from sim2real_bench.evaluation.slots import Endpoint
+from sim2real_bench.evaluation.work import Heartbeat, LastSign
 
 _LOG = logging.getLogger(__name__)
 AGENTS = "sim2real_bench.distill.method:build_agent"
@@ -72,8 +73,15 @@ class DrivingContext:
         self.heartbeat = heartbeat
         self._env: Any = None
         self._observations: tuple[str, ...] = ()
+        self._endpoint: Endpoint | None = None
         self._agents: dict[int, Agent] = {}
         self._row = ""
+
+    def attach(self, endpoint: Endpoint) -> None:
+        """Use the simulator at this endpoint; another than before gets a new environment."""
+        if endpoint != self._endpoint:
+            self.close_environment()
+            self._endpoint = endpoint
 
     def agent(self, row: MethodRow, controller: int) -> Agent:
         """The agent of a row; those of another row are let go."""
@@ -90,7 +98,8 @@ class DrivingContext:
         if self._env is None or observations != self._observations:
             self.close_environment()
             spec = self._setup.environment
-            self._env = _imported(spec.target)(observations=observations, **spec.options)
+            options = spec.options | (self._endpoint.options() if self._endpoint is not None else {})
+            self._env = _imported(spec.target)(observations=observations, **options)
             self._observations = observations
         return self._env
 
@@ -121,14 +130,26 @@ class SpawnCountTask:
             context.close_environment()
             raise
 
+    def failed(self, result: int) -> bool:
+        """See ``Task``."""
+        return False
+
 
 @dataclass(frozen=True)
 class DriveTask:
-    """Drive one episode."""
+    """Drive one episode.
+
+    Attributes:
+        row: whose agent drives.
+        episode: where it starts.
+        limits: when it ends.
+        film: where its video goes, or None.
+    """
 
     row: MethodRow
     episode: Episode
     limits: Limits
+    film: Path | None = None
 
     def run(self, context: DrivingContext) -> EpisodeResult:
         """The result; failures of the simulator are results with outcome ``infrastructure_failure``.
@@ -152,15 +173,19 @@ class DriveTask:
             result = infrastructure_failure(f"{type(error).__name__}: {error}")
         return result.model_copy(update={"wall_time_s": round(time.monotonic() - started, 3), "versions": versions})
 
+    def failed(self, result: EpisodeResult) -> bool:
+        """See ``Task``."""
+        return result.outcome is Outcome.INFRASTRUCTURE_FAILURE
+
 
 def infrastructure_failure(error: str) -> EpisodeResult:
     """The result of an attempt that says nothing about the agent."""
     return EpisodeResult(outcome=Outcome.INFRASTRUCTURE_FAILURE, error=error)
 
 
-def agent_timeout(values: tuple[float, ...], limits: Limits, silent_s: float) -> EpisodeResult:
-    """The result of an episode whose agent did not answer, from the numbers of ``_watch``."""
-    ticks, driven_m, sampled_m, off_road_ticks = values
+def agent_failure(sign: LastSign, limits: Limits, error: str) -> EpisodeResult:
+    """The result of an episode whose agent took its worker along, from the numbers of ``_watch``."""
+    ticks, driven_m, sampled_m, off_road_ticks = sign.values
     return EpisodeResult(
         outcome=Outcome.AGENT_ERROR,
         distance_m=driven_m,
@@ -169,7 +194,7 @@ def agent_timeout(values: tuple[float, ...], limits: Limits, silent_s: float) ->
         off_road_share=off_road_ticks / ticks if ticks else 0.0,
         ticks=int(ticks),
         sim_time_s=ticks * limits.tick_s,
-        error=f"the agent did not answer within {silent_s:.0f} s",
+        error=error,
     )
 
 

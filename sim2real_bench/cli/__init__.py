@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -28,9 +29,9 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except Sim2RealError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(WRONG_USAGE if isinstance(error, ConfigurationError) else FAILED) from error
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
             typer.echo("interrupted; run the same command again to go on where it stopped", err=True)
-            raise typer.Exit(130) from None
+            raise typer.Exit(128 + getattr(interruption, "number", signal.SIGINT)) from None
 
     return run
 

@@ -51,6 +51,9 @@ class Do:
                 context["heartbeat"].beat()
         return os.getpid(), context["tasks"], os.environ["OMP_NUM_THREADS"]
 
+    def failed(self, result):
+        return self.what == "failed"
+
 
 def alive(pid):
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
