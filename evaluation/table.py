@@ -5,19 +5,30 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sim2real_bench.evaluation.files import write_result_file
-from sim2real_bench.evaluation.plan import Configuration, Episode, EvaluationPlan, MethodRow
-from sim2real_bench.evaluation.records import RECORDS_FILE, EpisodeRecord, Outcome, episode_key, read_records
+from sim2real_bench.evaluation.plan import Configuration, EvaluationPlan, MethodRow
+from sim2real_bench.evaluation.records import RECORDS_FILE, EpisodeRecord, Outcome, read_records
+from sim2real_bench.evaluation.results import Drives, Results, controllers_of, distances_of, starts_of
 from sim2real_bench.evaluation.statistics import (
+    Interval,
     bootstrap_interval,
     clustered_interval,
+    clustered_wilson_interval,
     completion_rate,
     distance_summary,
+    group_means,
+    holm,
+    improvement_interval,
+    interquartile_mean,
+    iqm_interval,
     per_kilometre,
+    probability_of_improvement,
     ranks,
+    sign_flip_p,
+    wilson_interval,
 )
 
 BASELINE = "direct"
@@ -33,8 +44,8 @@ class Distance:
     std: float | None
     min: float | None
     max: float | None
-    ci95: tuple[float, float] | None
-    ci95_by_start: tuple[float, float] | None
+    ci95: Interval | None
+    ci95_by_start: Interval | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,11 @@ class TableRow:
         outcomes: how many episodes ended in which way.
         infrastructure_failures: attempts that were repeated.
         realtime_factor: simulated seconds per second of wall time.
+        iqm_m: interquartile mean of the distances, metres.
+        iqm_ci95: episodes resampled within each controller.
+        iqm_ci95_by_start: whole starts resampled (stricter: controllers share starts).
+        completion_ci95: Wilson intervals beside ``completion``, as if episodes were independent.
+        completion_ci95_by_start: with the effective number of episodes (stricter).
     """
 
     method: str
@@ -73,6 +89,11 @@ class TableRow:
     outcomes: Mapping[str, int]
     infrastructure_failures: int
     realtime_factor: float | None
+    iqm_m: float | None
+    iqm_ci95: Interval | None
+    iqm_ci95_by_start: Interval | None
+    completion_ci95: Mapping[str, Interval | None]
+    completion_ci95_by_start: Mapping[str, Interval | None]
 
     @property
     def label(self) -> str:
@@ -92,6 +113,11 @@ class Difference:
     Attributes:
         ci95: episodes resampled in pairs, within each controller.
         ci95_by_start: whole starts resampled (stricter: controllers share starts).
+        probability_of_improvement: that an episode comes farther than one of the baseline under the same controller.
+        probability_of_improvement_ci95: episodes resampled within each controller.
+        probability_of_improvement_ci95_by_start: whole starts resampled.
+        p_by_start: two-sided sign-flip test of the starts' mean differences.
+        p_by_start_holm: the same, corrected for the number of methods compared with the baseline.
     """
 
     method: str
@@ -99,8 +125,13 @@ class Difference:
     baseline: str
     pairs: int
     mean: float
-    ci95: tuple[float, float] | None
-    ci95_by_start: tuple[float, float] | None
+    ci95: Interval | None
+    ci95_by_start: Interval | None
+    probability_of_improvement: float
+    probability_of_improvement_ci95: Interval | None
+    probability_of_improvement_ci95_by_start: Interval | None
+    p_by_start: float
+    p_by_start_holm: float
 
 
 @dataclass(frozen=True)
@@ -128,23 +159,17 @@ class Table:
         return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
 
-_Finished = dict[Episode, EpisodeRecord]
-
-
 def build_table(plan: EvaluationPlan, records: Sequence[EpisodeRecord]) -> Table:
     """The table of a plan and its records."""
     configuration = plan.configuration
-    by_key = {record.key: record for record in records if record.finished}
-    drives: dict[str, _Finished] = {}
-    for row in configuration.rows:
-        keys = {episode: episode_key(configuration, row, episode) for episode in plan.episodes}
-        drives[row.label] = {episode: by_key[key] for episode, key in keys.items() if key in by_key}
+    results = Results(plan, records)
+    drives = {row.label: results.drives(row) for row in configuration.rows}
     failures = Counter((r.key.method, r.key.proxy) for r in records if not r.finished)
     places = ranks([_score(row, drives[row.label], len(plan.episodes)) for row in configuration.rows])
     return Table(
         benchmark=configuration.benchmark,
         backend=configuration.backend,
-        backend_version=", ".join(sorted({r.versions.get("simulator", "") for r in by_key.values()} - {""})),
+        backend_version=", ".join(sorted({r.versions.get("simulator", "") for r in records if r.finished} - {""})),
         town=configuration.town,
         preset=configuration.preset,
         horizon_s=configuration.limits.horizon_ticks * configuration.limits.tick_s,
@@ -172,14 +197,14 @@ def write_table(table: Table, folder: Path) -> None:
         write_result_file(folder / name, text)
 
 
-def _score(row: MethodRow, drives: _Finished, planned: int) -> float | None:
+def _score(row: MethodRow, drives: Drives, planned: int) -> float | None:
     if row.method in BOUNDS or len(drives) < planned:
         return None
-    return distance_summary(_distances(drives), _controllers(drives)).mean
+    return distance_summary(distances_of(drives), controllers_of(drives)).mean
 
 
 def _row(
-    configuration: Configuration, row: MethodRow, drives: _Finished, planned: int, rank: int | None, failures: int
+    configuration: Configuration, row: MethodRow, drives: Drives, planned: int, rank: int | None, failures: int
 ) -> TableRow:
     records = list(drives.values())
     outcomes = Counter(str(record.outcome) for record in records)
@@ -187,7 +212,8 @@ def _row(
     ticks = sum(record.ticks for record in records)
     wall_s = sum(record.wall_time_s for record in records)
     sampled = [record.distance_2s_m for record in records]
-    reachable = {m: m <= configuration.reach_m for m in configuration.completion_m}
+    measured = [m for m in configuration.completion_m if records and m <= configuration.reach_m]
+    came_so_far = {m: [record.distance_m >= m for record in records] for m in measured}
     return TableRow(
         method=row.method,
         proxy=row.proxy,
@@ -195,9 +221,10 @@ def _row(
         episodes_planned=planned,
         episodes_finished=len(records),
         distance_m=_distance(drives),
-        distance_2s_m=distance_summary(sampled, _controllers(drives)).mean if records else None,
+        distance_2s_m=distance_summary(sampled, controllers_of(drives)).mean if records else None,
         completion={
-            str(m): completion_rate(_distances(drives), m) if records and reachable[m] else None for m in reachable
+            str(m): completion_rate(distances_of(drives), m) if m in measured else None
+            for m in configuration.completion_m
         },
         supervision=row.supervision,
         infractions_per_km=per_kilometre(len(records) - outcomes[Outcome.HORIZON], metres),
@@ -205,44 +232,65 @@ def _row(
         outcomes=dict(sorted(outcomes.items())),
         infrastructure_failures=failures,
         realtime_factor=sum(record.sim_time_s for record in records) / wall_s if wall_s > 0 else None,
+        iqm_m=interquartile_mean(distances_of(drives)) if records else None,
+        iqm_ci95=iqm_interval(distances_of(drives), controllers_of(drives)) if records else None,
+        iqm_ci95_by_start=_iqm_by_start(drives) if records else None,
+        completion_ci95={str(m): wilson_interval(sum(far), len(far)) for m, far in came_so_far.items()},
+        completion_ci95_by_start={
+            str(m): clustered_wilson_interval(far, starts_of(drives)) for m, far in came_so_far.items()
+        },
     )
 
 
-def _distance(drives: _Finished) -> Distance:
+def _distance(drives: Drives) -> Distance:
     if not drives:
         return Distance(None, None, None, None, None, None)
-    distances, controllers = _distances(drives), _controllers(drives)
+    distances, controllers = distances_of(drives), controllers_of(drives)
     summary = distance_summary(distances, controllers)
     return Distance(
         **asdict(summary),
         ci95=bootstrap_interval(distances, controllers),
-        ci95_by_start=clustered_interval(distances, _starts(drives)),
+        ci95_by_start=clustered_interval(distances, starts_of(drives)),
     )
 
 
-def _differences(configuration: Configuration, drives: Mapping[str, _Finished]) -> tuple[Difference, ...]:
-    if not drives.get(BASELINE):
-        return ()
-    baseline = drives[BASELINE]
+def _iqm_by_start(drives: Drives) -> Interval | None:
+    return iqm_interval(distances_of(drives), controllers_of(drives), starts_of(drives))
+
+
+def _differences(configuration: Configuration, drives: Mapping[str, Drives]) -> tuple[Difference, ...]:
+    baseline = drives.get(BASELINE, {})
     found = []
     for row in configuration.rows:
         shared = {episode: record for episode, record in drives[row.label].items() if episode in baseline}
-        if row.label == BASELINE or not shared:
-            continue
-        gains = [record.distance_m - baseline[episode].distance_m for episode, record in shared.items()]
-        controllers = _controllers(shared)
-        found.append(
-            Difference(
-                method=row.method,
-                proxy=row.proxy,
-                baseline=BASELINE,
-                pairs=len(gains),
-                mean=distance_summary(gains, controllers).mean,
-                ci95=bootstrap_interval(gains, controllers),
-                ci95_by_start=clustered_interval(gains, _starts(shared)),
-            )
-        )
-    return tuple(found)
+        if row.label != BASELINE and shared:
+            found.append(_difference(row, shared, {episode: baseline[episode] for episode in shared}))
+    corrected = holm([item.p_by_start for item in found])
+    return tuple(replace(item, p_by_start_holm=p) for item, p in zip(found, corrected, strict=True))
+
+
+def _difference(row: MethodRow, drives: Drives, baseline: Drives) -> Difference:
+    """Of the same episodes, with a p not yet corrected for the number of methods."""
+    ours, theirs = distances_of(drives), distances_of(baseline)
+    gains = [own - other for own, other in zip(ours, theirs, strict=True)]
+    controllers, starts = controllers_of(drives), starts_of(drives)
+    p_value = sign_flip_p(group_means(gains, starts))
+    return Difference(
+        method=row.method,
+        proxy=row.proxy,
+        baseline=BASELINE,
+        pairs=len(gains),
+        mean=distance_summary(gains, controllers).mean,
+        ci95=bootstrap_interval(gains, controllers),
+        ci95_by_start=clustered_interval(gains, starts),
+        probability_of_improvement=probability_of_improvement(ours, theirs, controllers, controllers),
+        probability_of_improvement_ci95=improvement_interval(ours, theirs, controllers, controllers),
+        probability_of_improvement_ci95_by_start=improvement_interval(
+            ours, theirs, controllers, controllers, (starts, starts)
+        ),
+        p_by_start=p_value,
+        p_by_start_holm=p_value,
+    )
 
 
 def _notes(plan: EvaluationPlan) -> tuple[str, ...]:
@@ -262,19 +310,6 @@ def _notes(plan: EvaluationPlan) -> tuple[str, ...]:
     notes.append(
         "Distance: mean of the per-controller means ± their population standard deviation; [ ]: 95 % bootstrap "
         "interval, episodes resampled within each controller. table.json also holds the stricter interval that "
-        "resamples whole starts, since controllers share them."
+        "resamples whole starts, since controllers share them. IQM: mean of the middle half of all episodes."
     )
     return tuple(notes)
-
-
-def _distances(drives: _Finished) -> list[float]:
-    return [record.distance_m for record in drives.values()]
-
-
-def _controllers(drives: _Finished) -> list[int]:
-    return [episode.controller for episode in drives]
-
-
-def _starts(drives: _Finished) -> list[int]:
-    """Which start of the plan each episode shares; starts are told apart by their seed."""
-    return [episode.seed for episode in drives]

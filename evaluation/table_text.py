@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MISSING = "–"
 _SUPERVISION = "supervision"
 _WIDE = 140
-_WIDE_ONLY = ("min", "max", "2 s odometer m")
+_WIDE_ONLY = ("IQM m", "min", "max", "2 s odometer m")
 
 
 def to_markdown(table: Table) -> str:
@@ -74,7 +74,7 @@ def _title(table: Table) -> str:
 
 def _cells(table: Table) -> list[list[str]]:
     thresholds = list(table.rows[0].completion)
-    header = ["method", "rank", "episodes", "distance m", "95 %", "min", "max", "2 s odometer m"]
+    header = ["method", "rank", "episodes", "distance m", "95 %", "IQM m", "min", "max", "2 s odometer m"]
     header += [*(f"≥ {m} m" for m in thresholds), "infractions /km", "off road", _SUPERVISION]
     return [header, *(_row_cells(row, thresholds) for row in table.rows)]
 
@@ -88,6 +88,7 @@ def _row_cells(row: TableRow, thresholds: list[str]) -> list[str]:
         f"{row.episodes_finished}/{row.episodes_planned}",
         mean,
         _interval(distance.ci95),
+        _number(row.iqm_m, 1),
         _number(distance.min, 1),
         _number(distance.max, 1),
         _number(row.distance_2s_m, 1),
@@ -101,7 +102,9 @@ def _row_cells(row: TableRow, thresholds: list[str]) -> list[str]:
 def _difference_lines(table: Table) -> list[str]:
     return [
         f"{_label(item)} − {item.baseline}: {item.mean:+.1f} m, 95 % {_interval(item.ci95)}, "
-        f"by start {_interval(item.ci95_by_start)} ({item.pairs} paired episodes)"
+        f"by start {_interval(item.ci95_by_start)} ({item.pairs} paired episodes); "
+        f"p by start {item.p_by_start:.3g}, corrected for {len(table.differences)} methods {item.p_by_start_holm:.3g}; "
+        f"farther with probability {item.probability_of_improvement:.2f}"
         for item in table.differences
     ]
 
@@ -113,11 +116,13 @@ def _label(item: Difference) -> str:
 def _flat(table: Table, row: TableRow) -> dict[str, object]:
     distance = row.distance_m
     low, high = distance.ci95 or (None, None)
+    iqm_low, iqm_high = row.iqm_ci95 or (None, None)
     return {
         "benchmark": table.benchmark, "backend": table.backend, "method": row.method, "proxy": row.proxy,
         "rank": row.rank, "episodes_planned": row.episodes_planned, "episodes_finished": row.episodes_finished,
         "distance_mean_m": distance.mean, "distance_std_m": distance.std, "distance_min_m": distance.min,
         "distance_max_m": distance.max, "distance_ci95_low_m": low, "distance_ci95_high_m": high,
+        "iqm_m": row.iqm_m, "iqm_ci95_low_m": iqm_low, "iqm_ci95_high_m": iqm_high,
         "distance_2s_mean_m": row.distance_2s_m,
         **{f"completion_{m}": value for m, value in row.completion.items()},
         "infractions_per_km": row.infractions_per_km, "off_road_share": row.off_road_share,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fake_driving import configuration, row
 from rich.console import Console
+from scipy import stats
 
 from sim2real_bench.evaluation.plan import make_plan
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome, episode_key, make_record
@@ -117,6 +118,29 @@ def test_differences_are_paired_with_direct():
     assert over.mean == pytest.approx(160.0)
     assert over.ci95 == pytest.approx((160.0, 160.0))  # every pair differs by the same
     assert over.pairs == 15
+
+
+def test_interquartile_means_and_rates_carry_their_intervals():
+    plan = planned()
+    records = records_for(plan)
+    one = build_table(plan, records).rows[2]
+    metres = [r.distance_m for r in records if r.key.proxy == "map"]
+    assert one.iqm_m == pytest.approx(stats.trim_mean(metres, 0.25))
+    assert one.iqm_ci95[0] < one.iqm_m < one.iqm_ci95[1]
+    far = [m >= 250 for m in metres]
+    expected = stats.binomtest(sum(far), len(far)).proportion_ci(method="wilson")
+    assert one.completion_ci95["250"] == pytest.approx((expected.low, expected.high))
+    assert one.completion_ci95_by_start["250"][1] > one.completion_ci95["250"][1]  # three starts, not fifteen episodes
+    assert set(one.completion_ci95) == {"100", "250"}  # what the horizon allows to measure
+
+
+def test_improvements_over_direct_are_corrected_for_their_number():
+    plan = planned(episodes=5)
+    rows = build_table(plan, records_for(plan)).differences
+    assert [one.probability_of_improvement for one in rows] == [1.0, 1.0, 1.0]
+    assert [one.p_by_start for one in rows] == pytest.approx([2 / 32] * 3)
+    assert [one.p_by_start_holm for one in rows] == pytest.approx([6 / 32] * 3)
+    assert json.loads(build_table(plan, []).to_json())["differences"] == []
 
 
 @pytest.mark.parametrize(
