@@ -7,6 +7,7 @@ A worker that died is replaced, and the future of its task gets a ``WorkerLostEr
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import queue
@@ -35,7 +36,9 @@ __all__ = [
     "Executor",
     "Heartbeat",
     "LastSign",
+    "Job",
     "ProcessExecutor",
+    "QueuedExecutor",
     "Setup",
     "Task",
     "WorkerLostError",
@@ -54,20 +57,43 @@ def open_executor(settings: RunSettings, setup: Setup[Context]) -> Executor[Cont
     if settings.executor == "processes":
         return ProcessExecutor(setup, settings.workers, settings.deadline_s, settings.keeper)
     if settings.executor == "ray":
-        from sim2real_bench.evaluation.ray_executor import RayExecutor
+        from sim2real_bench.evaluation.cluster import open_ray_executor
 
-        return RayExecutor(setup, settings.workers, settings.deadline_s, settings.keeper, settings.ray_address)
+        return open_ray_executor(setup, settings.workers, settings.deadline_s, settings.keeper, settings.ray_address)
     raise ConfigurationError(f"executor {settings.executor!r} is unknown; choose 'processes' or 'ray'")
 
 
 @dataclass(order=True)
-class _Job:
+class Job:
+    """A task in the queue and the future that its caller holds."""
+
     order: tuple[int, int]
     task: Any
     future: Any
 
 
-class ProcessExecutor(Generic[Context]):
+class QueuedExecutor(Generic[Context]):
+    """The queue of an executor: tasks of a lower order first, those of one order as they came."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.PriorityQueue[Job] = queue.PriorityQueue()
+        self._numbers = itertools.count()
+        self._stopping = threading.Event()
+
+    def submit(self, task: Task[Context, Result], order: int = 0) -> Future[Result]:
+        """Queue a task; tasks of a lower order run first."""
+        future: Future[Result] = Future()
+        self._jobs.put(Job((order, next(self._numbers)), task, future))
+        return future
+
+    def _cancel_rest(self) -> None:
+        """Nobody will begin what is still queued."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._jobs.get_nowait().future.cancel()
+
+
+class ProcessExecutor(QueuedExecutor[Context]):
     """Runs tasks in ``workers`` spawned processes.
 
     Args:
@@ -75,17 +101,22 @@ class ProcessExecutor(Generic[Context]):
         workers: processes.
         deadline_s: a worker silent for longer while it has a task is ended.
         keeper: keeps one simulator for each worker; None: the workers see to their simulators themselves.
+        threads: of a worker's numerical libraries, where the environment does not say; None: an equal share of the
+            cores.
     """
 
     def __init__(
-        self, setup: Setup[Context], workers: int, deadline_s: float = 240.0, keeper: SlotKeeper | None = None
+        self,
+        setup: Setup[Context],
+        workers: int,
+        deadline_s: float = 240.0,
+        keeper: SlotKeeper | None = None,
+        threads: int | None = None,
     ) -> None:
-        self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
-        self._numbers = itertools.count()
-        self._stopping = threading.Event()
-        threads = max(1, (os.cpu_count() or 1) // workers)
+        super().__init__()
+        share = threads or max(1, (os.cpu_count() or 1) // workers)
         self._seats = [
-            _Seat(number, setup, threads, deadline_s, keeper, self._jobs, self._stopping) for number in range(workers)
+            _Seat(number, setup, share, deadline_s, keeper, self._jobs, self._stopping) for number in range(workers)
         ]
 
     def __enter__(self) -> Self:
@@ -98,12 +129,6 @@ class ProcessExecutor(Generic[Context]):
     ) -> None:
         self.shutdown()
 
-    def submit(self, task: Task[Context, Result], order: int = 0) -> Future[Result]:
-        """Queue a task; tasks of a lower order run first."""
-        future: Future[Result] = Future()
-        self._jobs.put(_Job((order, next(self._numbers)), task, future))
-        return future
-
     def shutdown(self) -> None:
         """End all workers and their simulators, also those at work; returns when they are gone. Safe twice.
 
@@ -115,8 +140,7 @@ class ProcessExecutor(Generic[Context]):
         for seat in self._seats:
             if seat.ident is not None:
                 seat.join()
-        while not self._jobs.empty():
-            self._jobs.get_nowait().future.cancel()
+        self._cancel_rest()
 
 
 class _Seat(threading.Thread):
@@ -129,7 +153,7 @@ class _Seat(threading.Thread):
         threads: int,
         deadline_s: float,
         keeper: SlotKeeper | None,
-        jobs: queue.PriorityQueue[_Job],
+        jobs: queue.PriorityQueue[Job],
         stopping: threading.Event,
     ) -> None:
         super().__init__(name=f"worker-{number}", daemon=True)
@@ -159,7 +183,7 @@ class _Seat(threading.Thread):
         if self._waiting and self._slot is not None:
             self._slot.close()
 
-    def _serve(self, job: _Job) -> None:
+    def _serve(self, job: Job) -> None:
         try:
             succeeded, answer = self._asked(job.task)
         except Exception as error:  # whatever it is, the future carries it to the caller
