@@ -35,8 +35,8 @@ from sim2real_bench.evaluation.worker_process import WorkerProcess
 __all__ = [
     "Executor",
     "Heartbeat",
-    "LastSign",
     "Job",
+    "LastSign",
     "ProcessExecutor",
     "QueuedExecutor",
     "Setup",
