@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from sim2real_bench.agents.controllers import ControllerChoice
 from sim2real_bench.errors import RecordError, SimulatorError
 from sim2real_bench.evaluation.driving import Phase
 from sim2real_bench.evaluation.executors import open_executor
@@ -83,7 +84,10 @@ def evaluate(settings: RunSettings, progress: Progress | None = None) -> Table:
     """
     configuration = settings.configuration
     environment = EnvironmentSpec(configuration.environment, dict(settings.environment_options))
-    setup = DrivingSetup(environment, configuration.agents, dict(settings.checkpoints))
+    controllers = ControllerChoice(
+        configuration.controller_set, configuration.target_speed_kmh / 3.6, configuration.limits.tick_s
+    )
+    setup = DrivingSetup(environment, configuration.agents, dict(settings.checkpoints), controllers)
     with ended_in_order(), RecordLog(settings.out) as log, open_executor(settings, setup) as executor:
         plan = _plan(settings, executor)
         _require_planned(log, plan)

@@ -13,8 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sim2real_bench import __version__
+from sim2real_bench import __version__, registry
 from sim2real_bench.agents.agent import Agent
+from sim2real_bench.agents.controllers import STANDARD_CHOICE, ControllerChoice
 from sim2real_bench.errors import ConfigurationError, Sim2RealError, SimulatorError
 from sim2real_bench.evaluation.driving import Drive, Phase, drive_episode
 from sim2real_bench.evaluation.plan import Episode, Limits, MethodRow
@@ -47,13 +48,16 @@ class DrivingSetup:
 
     Attributes:
         environment: of the target simulator.
-        agents: import path of a callable ``(method, proxy, controller, checkpoint) -> Agent``.
+        agents: import path of a callable ``(method, proxy, controller, checkpoint) -> Agent``; controller is an id,
+            or an ``agents.controllers.WaypointController`` where another set than the benchmark's own drives.
         checkpoints: row label to weights, for rows that do not use the shipped ones.
+        controllers: what follows the agents' waypoints.
     """
 
     environment: EnvironmentSpec
     agents: str = AGENTS
     checkpoints: dict[str, Path] = field(default_factory=dict)
+    controllers: ControllerChoice = STANDARD_CHOICE
 
     @contextlib.contextmanager
     def open(self, heartbeat: Heartbeat) -> Iterator[DrivingContext]:
@@ -90,8 +94,17 @@ class DrivingContext:
         if controller not in self._agents:
             build = _imported(self._setup.agents)
             checkpoint = self._setup.checkpoints.get(row.label)
-            self._agents[controller] = build(row.method, row.proxy, controller, checkpoint)
+            self._agents[controller] = build(
+                row.method, row.proxy, self._setup.controllers.controller(controller), checkpoint
+            )
         return self._agents[controller]
+
+    def plug_ins(self, row: MethodRow) -> dict[str, str]:
+        """Versions of the other packages a result of this row depends on."""
+        setup = self._setup
+        names = [(registry.METHODS, row.method), (registry.AGENTS, row.method)]
+        names.append((registry.CONTROLLERS, setup.controllers.name))
+        return registry.plug_in_versions((setup.environment.target, setup.agents), names)
 
     def environment(self, observations: tuple[str, ...]) -> Any:
         """The environment that renders exactly these; made anew only when they change."""
@@ -159,7 +172,7 @@ class DriveTask:
         """
         agent = context.agent(self.row, self.episode.controller)
         started = time.monotonic()
-        versions = _versions()
+        versions = _versions() | context.plug_ins(self.row)
         try:
             env = context.environment(tuple(agent.observations))
             versions["simulator"] = str(env.backend_version)

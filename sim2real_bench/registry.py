@@ -5,7 +5,7 @@ nothing of such a package is imported before one of its names is used or listed.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -213,17 +213,18 @@ def misplaced_entry_points() -> list[Listed]:
     ]
 
 
-def plug_in_versions(*targets: str) -> dict[str, str]:
-    """Versions of the plug-in packages that import paths or module names belong to; a record names them.
+def plug_in_versions(targets: Iterable[str], names: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
+    """Versions of the plug-in packages that a result depends on, for its record.
 
     Args:
-        targets: ``package.module:attribute`` or ``package.module``; those of packages without entry points are skipped.
+        targets: import paths ``package.module:attribute``; those of packages without entry points here are skipped.
+        names: (entry-point group, name); names of this package are skipped.
     """
-    wanted = {_top_package(target) for target in targets}
+    packages, wanted = {_top_package(target) for target in targets}, set(names)
     return {
         entry.dist.name: entry.dist.version
         for entry in installed_entry_points()
-        if entry.dist is not None and _top_package(entry.value) in wanted
+        if entry.dist is not None and (_top_package(entry.value) in packages or (entry.group, entry.name) in wanted)
     }
 
 
