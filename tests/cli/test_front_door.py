@@ -1,4 +1,4 @@
-"""The command line as a user meets it: help, version, errors, doctor."""
+"""The command line as a user meets it: help, version, errors."""
 
 import json
 import subprocess
@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from sim2real_bench import __version__
 from sim2real_bench.cli import _guarded, build_app
-from sim2real_bench.cli.checks import Check, run_check
 from sim2real_bench.errors import ConfigurationError, SimulatorError
 
 VERBS = ("evaluate", "train", "collect", "transfer", "list", "doctor", "serve", "pictures")
@@ -69,23 +68,3 @@ def test_list_as_json_names_what_scripts_rely_on() -> None:
     assert {"stk", "carla"} <= names["simulators"]
     assert names["presets"] == {"quick", "standard", "paper"}
     assert names["embedded towns"] == {"MiniTown01", "MiniTown02", "MiniTown03", "MiniHighway01"}
-
-
-def test_a_failing_check_becomes_a_finding_with_its_remedy() -> None:
-    def trial() -> str:
-        raise OSError("libEGL.so.1 not found\nsecond line")
-
-    result = run_check(Check("OpenGL", trial, "apt-get install libegl1"))
-    assert (result.ok, result.found, result.remedy) == (
-        False,
-        "OSError: libEGL.so.1 not found",
-        "apt-get install libegl1",
-    )
-
-
-@pytest.mark.simulator
-def test_doctor_proves_every_needed_part_here(stk: None, carla_embedded: None) -> None:
-    result = run_program("doctor", "--json")
-    found = {row["name"]: row for row in json.loads(result.stdout)}
-    assert result.returncode == 0, found
-    assert all(found[name]["ok"] for name in ("embedded CARLA server", "SuperTuxKart engine", "shipped checkpoints"))
