@@ -1,24 +1,49 @@
 """Checkpoints: weights as safetensors (float16), and beside them a JSON card that says where they come from."""
 
 import hashlib
-import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
+import math
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as serialise_tensors
 from torch import Tensor
 
 from sim2real_bench.agents.atomic_files import write_atomically
+from sim2real_bench.agents.cards import (
+    PPO_KIND,
+    SHIPPED_FOLDER,
+    WAYPOINTS_KIND,
+    CheckpointCard,
+    card_path,
+    installed_versions,
+    read_card,
+    weights_path,
+)
 from sim2real_bench.agents.networks import WaypointNetwork
-from sim2real_bench.errors import CheckpointError, ConfigurationError
+from sim2real_bench.errors import CheckpointError, ConfigurationError, ForeignFileError
+from sim2real_bench.untrusted import parse_text, read_bounded
 
-SHIPPED_FOLDER = Path(__file__).with_name("shipped")
+__all__ = [
+    "PPO_KIND",
+    "SHIPPED_FOLDER",
+    "SHIPPED_NAMES",
+    "WAYPOINTS_KIND",
+    "CheckpointCard",
+    "card_path",
+    "checkpoint_hash",
+    "fill_module",
+    "installed_versions",
+    "load_checkpoint",
+    "load_tensors",
+    "read_card",
+    "save_checkpoint",
+    "save_tensors",
+    "shipped_checkpoint",
+    "weights_path",
+]
+
 SHIPPED_NAMES = (
     "stk-ppo",
     "stk-direct",
@@ -28,63 +53,13 @@ SHIPPED_NAMES = (
     "stk-carla-task-distillation-camera",
 )
 """The checkpoints that come with the package, in the order they are made from each other."""
-FORMAT = 1
-WAYPOINTS_KIND = "waypoints"
-PPO_KIND = "ppo"
-_PACKAGES = ("sim2real-bench", "torch", "numpy", "PySuperTuxKart2", "carla", "stable-baselines3")
-
-
-def installed_versions() -> dict[str, str]:
-    """Versions of Python and of the installed packages that shape results."""
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
-
-
-class CheckpointCard(BaseModel):
-    """What is known about a checkpoint.
-
-    Attributes:
-        kind: ``waypoints`` (a waypoint network) or ``ppo``.
-        observation: the observation key the network reads.
-        command: the command that made it.
-        seed: the seed of all randomness in its training.
-        data: hashes of the data sets and checkpoints it was made from, by name.
-        metrics: what was measured at its end, by name with units in the name.
-        architecture: the arguments that rebuild the network.
-        versions: of Python and the packages that shaped it.
-        notes: anything else a reader must know.
-        weights_sha256: hash of the weights file; filled in when the checkpoint is saved.
-        format: version of this card.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str = WAYPOINTS_KIND
-    observation: str
-    command: str
-    seed: int
-    data: dict[str, str] = Field(default_factory=dict)
-    metrics: dict[str, float] = Field(default_factory=dict)
-    architecture: dict[str, int | float | str] = Field(default_factory=dict)
-    versions: dict[str, str] = Field(default_factory=installed_versions)
-    notes: str = ""
-    weights_sha256: str = ""
-    format: int = FORMAT
-
-
-def weights_path(path: Path) -> Path:
-    """The weights file of a checkpoint named with or without a suffix."""
-    return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
-
-
-def card_path(path: Path) -> Path:
-    """The card of a checkpoint named with or without a suffix."""
-    return weights_path(path).with_suffix(".json")
+MAX_WEIGHTS_BYTES = 512 << 20
+"""Of a weights file; the largest network here, at width 1, has 30 MB."""
+MAX_HEADER_BYTES = 1 << 20
+MAX_TENSORS = 10_000
+MAX_CHANNELS = 64
+MAX_SIDE_PX = 4096
+MAX_WIDTH = 8.0
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:
@@ -120,30 +95,40 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], card: CheckpointCard) -
     return card
 
 
-def _read(path: Path) -> bytes:
+def _read_weights(path: Path) -> bytes:
+    where = weights_path(path)
     try:
-        return path.read_bytes()
+        return read_bounded(where, MAX_WEIGHTS_BYTES)
     except OSError as error:
         raise CheckpointError(
-            f"cannot read {path}: {error.strerror or error}; a checkpoint is NAME.safetensors with NAME.json beside it"
+            f"cannot read {where}: {error.strerror or error}; a checkpoint is NAME.safetensors with NAME.json beside it"
         ) from error
+    except ForeignFileError as error:
+        raise CheckpointError(f"cannot read the weights: {error}") from error
 
 
-def read_card(path: Path) -> CheckpointCard:
-    """The card of a checkpoint.
-
-    Raises:
-        CheckpointError: it is missing, no valid card, or of another format version.
-    """
-    where = card_path(path)
+def _parsed(where: Path, content: bytes) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, floats as float32; nothing in the format can name code to run."""
+    header_bytes = int.from_bytes(content[:8], "little")
+    if not 2 <= header_bytes <= min(MAX_HEADER_BYTES, len(content) - 8):
+        raise CheckpointError(
+            f"{where} is not a safetensors file: it states a header of {header_bytes:,} bytes; at most "
+            f"{MAX_HEADER_BYTES:,} are read, and the file has {len(content):,}"
+        )
     try:
-        document: Any = json.loads(_read(where))
-        found = document.get("format") if isinstance(document, dict) else None
-        if found != FORMAT:
-            raise CheckpointError(f"{where} has card format {found!r}; this version reads format {FORMAT}")
-        return CheckpointCard.model_validate(document)
-    except (ValueError, ValidationError) as error:
-        raise CheckpointError(f"{where} is not a checkpoint card: {error}") from error
+        parse_text(content[8 : 8 + header_bytes], where.name)
+        tensors = parse_tensors(content)
+    except (SafetensorError, ForeignFileError, ValueError, KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{where} is not a safetensors file: {error}") from error
+    if len(tensors) > MAX_TENSORS:
+        raise CheckpointError(f"{where} holds {len(tensors):,} tensors; at most {MAX_TENSORS:,} are read")
+    floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    broken = next((n for n, t in floats.items() if t.is_floating_point() and not torch.isfinite(t).all()), None)
+    if broken is not None:
+        raise CheckpointError(
+            f"{where}: tensor {broken!r} holds numbers that are not finite; make the checkpoint again"
+        )
+    return floats
 
 
 def load_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], CheckpointCard]:
@@ -154,7 +139,7 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], CheckpointCa
     """
     card = read_card(path)
     where = weights_path(path)
-    content = _read(where)
+    content = _read_weights(path)
     found = hashlib.sha256(content).hexdigest()
     if found != card.weights_sha256:
         raise CheckpointError(
@@ -163,11 +148,7 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], CheckpointCa
         )
     if card.kind != kind:
         raise CheckpointError(f"{where} is a checkpoint of kind {card.kind!r}; expected {kind!r}")
-    try:
-        tensors = parse_tensors(content)
-    except SafetensorError as error:
-        raise CheckpointError(f"{where} is not a safetensors file: {error}") from error
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}, card
+    return _parsed(where, content), card
 
 
 def fill_module(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
@@ -176,6 +157,11 @@ def fill_module(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path)
     Raises:
         CheckpointError: they do not fit; the message names the first difference.
     """
+    _require_fit(module, tensors, path)
+    module.load_state_dict(tensors)
+
+
+def _require_fit(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if expected != found:
@@ -184,7 +170,6 @@ def fill_module(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path)
             f"{weights_path(path)} does not fit the architecture in its card: tensor {name!r} is "
             f"{found.get(name, 'missing')} in the file and {expected.get(name, 'unknown')} in the network"
         )
-    module.load_state_dict(tensors)
 
 
 def save_checkpoint(path: Path, network: WaypointNetwork, card: CheckpointCard) -> CheckpointCard:
@@ -213,14 +198,27 @@ def load_checkpoint(path: Path) -> tuple[WaypointNetwork, CheckpointCard]:
     """
     tensors, card = load_tensors(path, WAYPOINTS_KIND)
     try:
-        sizes = {name: int(card.architecture[name]) for name in ("channels", "height_px", "width_px")}
-        network = WaypointNetwork(width=float(card.architecture["width"]), **sizes)
-    except (KeyError, ValueError, ConfigurationError) as error:
+        network = _network_of(card, tensors, path)
+    except (KeyError, ValueError, OverflowError, RuntimeError, ConfigurationError) as error:
         raise CheckpointError(
             f"{card_path(path)} holds the architecture {card.architecture}, which is no waypoint network: {error}"
         ) from error
     fill_module(network, tensors, path)
     return network.eval(), card
+
+
+def _network_of(card: CheckpointCard, tensors: dict[str, Tensor], path: Path) -> WaypointNetwork:
+    """The network of a card; memory is only taken where the file holds the weights that the card promises."""
+    sizes = {name: int(card.architecture[name]) for name in ("channels", "height_px", "width_px")}
+    width = float(card.architecture["width"])
+    limits = {"channels": MAX_CHANNELS, "height_px": MAX_SIDE_PX, "width_px": MAX_SIDE_PX}
+    too_large = [name for name, limit in limits.items() if sizes[name] > limit]
+    if too_large or not width <= MAX_WIDTH:
+        raise ConfigurationError(f"{', '.join(too_large) or 'width'} is beyond what a card may ask for")
+    with torch.device("meta"):
+        outline = WaypointNetwork(width=width, **sizes)
+    _require_fit(outline, tensors, path)
+    return WaypointNetwork(width=width, **sizes)
 
 
 def checkpoint_hash(path: Path) -> str:
@@ -229,7 +227,7 @@ def checkpoint_hash(path: Path) -> str:
     Raises:
         CheckpointError: the file cannot be read.
     """
-    return hashlib.sha256(_read(weights_path(path))).hexdigest()
+    return hashlib.sha256(_read_weights(path)).hexdigest()
 
 
 def shipped_checkpoint(name: str) -> Path:
