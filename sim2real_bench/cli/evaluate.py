@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +12,14 @@ import typer
 
 if TYPE_CHECKING:
     from sim2real_bench.cli.progress import Update
-    from sim2real_bench.evaluation.plan import Configuration, EvaluationPlan
+    from sim2real_bench.evaluation.plan import EvaluationPlan
     from sim2real_bench.evaluation.records import EpisodeRecord
     from sim2real_bench.evaluation.table import Table
 
 FAILED = 1
 _PRINTED_WIDTH = 170
+_SIMULATORS = "Simulators"
+_RUN = "The run"
 
 
 def command(
@@ -33,23 +34,76 @@ def command(
         list[str] | None,
         typer.Option(help="METHOD=PATH or METHOD:PROXY=PATH: weights to use instead of the shipped ones; repeatable."),
     ] = None,
-    backend: Annotated[
-        str, typer.Option(help="embedded (started for you) or server (a CARLA at --host, --port).")
-    ] = "embedded",
-    host: Annotated[str, typer.Option(help="Of the server backend.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the server backend; 2000 when absent.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Simulators at once; at most 2 when absent, 1 for the server backend.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Results folder, runs/BENCHMARK-PRESET when absent. What it holds is completed.")
+    controllers: Annotated[
+        str | None, typer.Option(help="Set of controllers instead of the benchmark's own; not ranked with those.")
     ] = None,
     episodes: Annotated[int | None, typer.Option(min=1, help="Per controller, instead of the preset's.")] = None,
     horizon: Annotated[int | None, typer.Option(min=1, help="Ticks of 0.1 s, instead of the preset's.")] = None,
     town: Annotated[str | None, typer.Option(help="Instead of the benchmark's test town.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws the episodes.")] = 0,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            help="embedded (started for you, the default) or server (a CARLA 0.9.16).", rich_help_panel=_SIMULATORS
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Of a running server; 127.0.0.1 when absent.", rich_help_panel=_SIMULATORS)
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Of a running server; 2000 when absent.", rich_help_panel=_SIMULATORS),
+    ] = None,
+    launch: Annotated[
+        str | None,
+        typer.Option(
+            help="Start the server with this command; {port} and {stream_port} are filled in.",
+            rich_help_panel=_SIMULATORS,
+        ),
+    ] = None,
+    launch_docker: Annotated[
+        str | None,
+        typer.Option(help="Start the server in a container of this image.", rich_help_panel=_SIMULATORS),
+    ] = None,
+    recycle_after: Annotated[
+        int | None,
+        typer.Option(min=1, help="A new simulator process after this many episodes.", rich_help_panel=_SIMULATORS),
+    ] = None,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="A new simulator process when it holds more (MiB).", rich_help_panel=_SIMULATORS),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Simulators at once; at most 2 when absent, 1 for a server.", rich_help_panel=_SIMULATORS
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Results folder, runs/BENCHMARK-PRESET when absent. What it holds is completed.", rich_help_panel=_RUN
+        ),
+    ] = None,
+    film: Annotated[
+        bool, typer.Option("--film", help="Keep videos of each row's worst, median and best.", rich_help_panel=_RUN)
+    ] = False,
+    attempts: Annotated[
+        int, typer.Option(min=1, help="Tries of an episode that the simulator fails.", rich_help_panel=_RUN)
+    ] = 3,
+    deadline: Annotated[
+        float,
+        typer.Option(min=1.0, help="Seconds without a sign of life that end a worker.", rich_help_panel=_RUN),
+    ] = 240.0,
+    executor: Annotated[
+        str, typer.Option(help="processes (this machine) or ray (a cluster).", rich_help_panel=_RUN)
+    ] = "processes",
+    ray_address: Annotated[
+        str | None, typer.Option(help="Of the cluster; the one of this machine when absent.", rich_help_panel=_RUN)
+    ] = None,
     show_config: Annotated[
-        bool, typer.Option("--show-config", help="Print the resolved configuration as JSON and stop.")
+        bool,
+        typer.Option("--show-config", help="Print the resolved configuration as JSON and stop.", rich_help_panel=_RUN),
     ] = False,
 ) -> None:
     """Drive every chosen method in the target simulator and print how far it comes.
@@ -58,27 +112,38 @@ def command(
 
     Exit status 1 when episodes are missing at the end.
     """
+    from sim2real_bench.cli.configuration import names_in, requested_configuration
+    from sim2real_bench.cli.simulators import SimulatorOptions
     from sim2real_bench.evaluation.rows import parse_checkpoints
-    from sim2real_bench.evaluation.runner import RunSettings, evaluate
+    from sim2real_bench.evaluation.runner import evaluate
+    from sim2real_bench.evaluation.settings import RunSettings
 
     checkpoints = parse_checkpoints(checkpoint or [])
-    configuration = _configuration(
-        f"{source}-{target}", preset, _names(methods), proxy, checkpoints, backend, episodes, horizon, town, seed
-    )
+    configuration = requested_configuration(
+        f"{source}-{target}", preset, names_in(methods), proxy, checkpoints, backend, episodes, horizon, town, seed,
+        controllers,
+    )  # fmt: skip
+    simulators = SimulatorOptions(host, port, workers, launch, launch_docker, recycle_after, memory_limit)
+    simulators.check(configuration)
     if show_config:
         typer.echo(configuration.model_dump_json(indent=2))
         return
-    folder = out or Path("runs") / f"{configuration.benchmark}-{preset}"
     settings = RunSettings(
         configuration=configuration,
-        out=folder,
-        workers=_workers(workers, backend),
-        environment_options=_environment_options(configuration, host, port),
+        out=out or Path("runs") / f"{configuration.benchmark}-{preset}",
+        workers=simulators.worker_count(configuration),
+        environment_options=simulators.environment_options(configuration),
         checkpoints=checkpoints,
+        attempts=attempts,
+        deadline_s=deadline,
+        keeper=simulators.keeper(configuration),
+        executor=executor,
+        ray_address=ray_address,
+        film=film,
     )
     with EvaluationProgress() as progress:
         table = evaluate(settings, progress)
-    _show(table, folder)
+    _show(table, settings.out)
     if not table.complete:
         typer.echo(
             "error: episodes are missing (see the column 'episodes'); run the same command again to drive them",
@@ -128,76 +193,6 @@ def _label(record: EpisodeRecord) -> str:
     return f"{record.key.method} ({record.key.proxy})" if record.key.proxy else record.key.method
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _configuration(
-    benchmark_name: str,
-    preset: str,
-    methods: list[str],
-    proxy: str,
-    checkpoints: dict[str, Path],
-    backend: str,
-    episodes: int | None,
-    horizon: int | None,
-    town: str | None,
-    seed: int,
-) -> Configuration:
-    from sim2real_bench.evaluation.benchmarks import benchmark_named, choose
-    from sim2real_bench.evaluation.plan import resolve_configuration
-    from sim2real_bench.evaluation.rows import controllers_hash, resolve_rows
-    from sim2real_bench.evaluation.worker import AGENTS
-    from sim2real_bench.presets import PRESETS
-
-    benchmark = benchmark_named(benchmark_name)
-    values = PRESETS[choose("preset", preset, PRESETS)].evaluate
-    benchmark.town_for(backend)
-    _check_town(town, backend)
-    return resolve_configuration(
-        benchmark,
-        backend=backend,
-        preset=preset,
-        episodes_per_controller=episodes or values.episodes_per_controller,
-        horizon_ticks=horizon or values.horizon_ticks,
-        rows=resolve_rows(methods, proxy, checkpoints),
-        agents=AGENTS,
-        controllers_hash=controllers_hash(),
-        town=town,
-        seed=seed,
-    )
-
-
-def _check_town(town: str | None, backend: str) -> None:
-    """Towns of the embedded server are known beforehand; a real server is asked when it is connected."""
-    if town is not None and backend == "embedded":
-        from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES
-        from sim2real_bench.evaluation.benchmarks import choose
-
-        choose("town", town, TOWN_NAMES)
-
-
-def _workers(workers: int | None, backend: str) -> int:
-    if backend == "server":
-        if workers not in (None, 1):
-            from sim2real_bench.errors import ConfigurationError
-
-            raise ConfigurationError(f"--workers {workers}: one CARLA server serves one worker; leave --workers out")
-        return 1
-    return workers or min(2, os.cpu_count() or 1)
-
-
-def _environment_options(configuration: Configuration, host: str, port: int | None) -> dict[str, object]:
-    options: dict[str, object] = {"backend": configuration.backend, "town": configuration.town}
-    if configuration.backend == "embedded":
-        if port is not None:
-            from sim2real_bench.errors import ConfigurationError
-
-            raise ConfigurationError(f"--port {port} is for --backend server; the embedded server takes a free port")
-        return options
-    return {**options, "host": host, "port": port}
-
-
 def _show(table: Table, folder: Path) -> None:
     from rich.console import Console
 
@@ -209,3 +204,4 @@ def _show(table: Table, folder: Path) -> None:
     console.print(to_terminal(table, console.width))
     names = "table.md, table.csv, table.json, episodes.jsonl, plan.json"
     console.print(f"Files in {folder}: {names}", highlight=False, soft_wrap=True)
+    console.print(f"Report: sim2real-bench report {folder}", highlight=False, soft_wrap=True)
