@@ -14,6 +14,7 @@ from sim2real_bench.agents.controllers import ControllerChoice
 from sim2real_bench.errors import RecordError, SimulatorError
 from sim2real_bench.evaluation.driving import Phase
 from sim2real_bench.evaluation.executors import open_executor
+from sim2real_bench.evaluation.film_choice import film_path, keep_chosen_films, remove_torn_films
 from sim2real_bench.evaluation.interruption import ended_in_order
 from sim2real_bench.evaluation.plan import (
     Episode,
@@ -48,7 +49,6 @@ from sim2real_bench.evaluation.worker import (
 
 _LOG = logging.getLogger(__name__)
 PLAN_FILE = "plan.json"
-FILMS_FOLDER = "videos"
 
 
 class Progress(Protocol):
@@ -88,7 +88,12 @@ def evaluate(settings: RunSettings, progress: Progress | None = None) -> Table:
         configuration.controller_set, configuration.target_speed_kmh / 3.6, configuration.limits.tick_s
     )
     setup = DrivingSetup(environment, configuration.agents, dict(settings.checkpoints), controllers)
+    if settings.film:
+        from sim2real_bench.evaluation.video_stream import find_encoder
+
+        find_encoder()  # told now, not after the first episode
     with ended_in_order(), RecordLog(settings.out) as log, open_executor(settings, setup) as executor:
+        remove_torn_films(settings.out)
         plan = _plan(settings, executor)
         _require_planned(log, plan)
         run = _Run(settings, plan, log, executor, progress or _Silent())
@@ -98,6 +103,7 @@ def evaluate(settings: RunSettings, progress: Progress | None = None) -> Table:
             with contextlib.suppress(RecordError):  # the first error is the one to show
                 _write_table(plan, log, settings.out)
             raise
+        keep_chosen_films(settings.out, plan, log.records)
         return _write_table(plan, log, settings.out)
 
 
@@ -200,8 +206,8 @@ class _Run:
     def _submit(self, pending: _Pending) -> None:
         task = pending.task
         if self._settings.film:
-            name = f"{pending.key.identity}-a{self._next_attempt(pending)}.mp4"
-            task = replace(task, film=(self._settings.out / FILMS_FOLDER / name).absolute())
+            path = film_path(self._settings.out, pending.key, self._next_attempt(pending))
+            task = replace(task, film=path.absolute())
         self._pending[self._executor.submit(task, pending.order)] = pending
 
     def _next_attempt(self, pending: _Pending) -> int:

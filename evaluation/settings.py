@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sim2real_bench.errors import ConfigurationError
 from sim2real_bench.evaluation.plan import Configuration
 from sim2real_bench.evaluation.slots import SlotKeeper
 
@@ -41,6 +42,13 @@ class RunSettings:
     executor: str = "processes"
     ray_address: str | None = None
     film: bool = False
+
+    def __post_init__(self) -> None:
+        if self.film and self.executor != "processes":
+            raise ConfigurationError(
+                f"--film with --executor {self.executor}: films are written beside the worker, on whatever machine it "
+                "is; film with 'sim2real-bench report DIR --film' afterwards"
+            )
 
     @property
     def patience(self) -> int:

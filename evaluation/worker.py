@@ -17,7 +17,7 @@ from sim2real_bench import __version__, registry
 from sim2real_bench.agents.agent import Agent
 from sim2real_bench.agents.controllers import STANDARD_CHOICE, ControllerChoice
 from sim2real_bench.errors import ConfigurationError, Sim2RealError, SimulatorError
-from sim2real_bench.evaluation.driving import Drive, Phase, drive_episode
+from sim2real_bench.evaluation.driving import Drive, Phase, Watch, drive_episode
 from sim2real_bench.evaluation.plan import Episode, Limits, MethodRow
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome
 from sim2real_bench.evaluation.slots import Endpoint
@@ -174,9 +174,9 @@ class DriveTask:
         started = time.monotonic()
         versions = _versions() | context.plug_ins(self.row)
         try:
-            env = context.environment(tuple(agent.observations))
+            env = context.environment(self._observations(agent))
             versions["simulator"] = str(env.backend_version)
-            result = drive_episode(env, agent, self.episode, self.limits, _watch(context.heartbeat))
+            result = self._driven(env, agent, _watch(context.heartbeat))
         except Exception as error:  # not the agent's: repeated or, where the user must act, passed on
             context.close_environment()
             if isinstance(error, Sim2RealError) and not isinstance(error, SimulatorError):
@@ -185,6 +185,24 @@ class DriveTask:
                 _LOG.exception("episode %d of %s: a defect in the environment", self.episode.index, self.row.label)
             result = infrastructure_failure(f"{type(error).__name__}: {error}")
         return result.model_copy(update={"wall_time_s": round(time.monotonic() - started, 3), "versions": versions})
+
+    def _observations(self, agent: Agent) -> tuple[str, ...]:
+        if self.film is None:
+            return tuple(agent.observations)
+        from sim2real_bench.evaluation.filming import FILM_OBSERVATIONS
+
+        # The film's first, whatever the agent: rows that are filmed share one environment.
+        return tuple(dict.fromkeys((*FILM_OBSERVATIONS, *sorted(agent.observations))))
+
+    def _driven(self, env: Any, agent: Agent, watch: Watch) -> EpisodeResult:
+        if self.film is None:
+            return drive_episode(env, agent, self.episode, self.limits, watch)
+        from sim2real_bench.evaluation.filming import Film
+
+        with Film(self.film, self.row.label, self.episode, self.limits, agent) as film:
+            result = drive_episode(env, agent, self.episode, self.limits, watch, film.show)
+            film.end(result)
+        return result
 
     def failed(self, result: EpisodeResult) -> bool:
         """See ``Task``."""
@@ -211,7 +229,7 @@ def agent_failure(sign: LastSign, limits: Limits, error: str) -> EpisodeResult:
     )
 
 
-def _watch(heartbeat: Heartbeat) -> Any:
+def _watch(heartbeat: Heartbeat) -> Watch:
     def watch(phase: Phase, drive: Drive) -> None:
         heartbeat.beat(phase, (drive.ticks, drive.driven_m, drive.sampled_m, drive.off_road_ticks))
 
