@@ -17,6 +17,9 @@ def packages_below(folder: str) -> list[str]:
 setup(
     packages=packages_below(NAMESPACE) + [f"{NAMESPACE}.{name}" for part in PARTS for name in packages_below(part)],
     package_dir={NAMESPACE: NAMESPACE} | {f"{NAMESPACE}.{part}": part for part in PARTS},
-    package_data={"": ["py.typed", "*.glsl", "*.vert", "*.frag", "*.xodr", "*.json", "*.safetensors"]},
+    package_data={
+        "": ["py.typed", "*.glsl", "*.vert", "*.frag", "*.xodr", "*.json", "*.safetensors"],
+        f"{NAMESPACE}.evaluation.leaderboard": ["*.html", "results/*/*.json*", "results/*/cards/*.json"],
+    },
     include_package_data=False,
 )

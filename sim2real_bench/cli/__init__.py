@@ -44,7 +44,18 @@ def _show_version(value: bool) -> None:
 
 def build_app() -> typer.Typer:
     """The Typer application with all verbs."""
-    from sim2real_bench.cli import collect, doctor, evaluate, listing, pictures, serve, train, transfer
+    from sim2real_bench.cli import (
+        collect,
+        compare,
+        doctor,
+        evaluate,
+        leaderboard,
+        listing,
+        pictures,
+        serve,
+        train,
+        transfer,
+    )
 
     app = typer.Typer(
         name="sim2real-bench",
@@ -71,15 +82,18 @@ def build_app() -> typer.Typer:
 
     for name, module in (
         ("evaluate", evaluate),
+        ("compare", compare),
         ("train", train),
         ("collect", collect),
         ("transfer", transfer),
+        ("leaderboard", leaderboard),
         ("list", listing),
         ("doctor", doctor),
         ("serve", serve),
         ("pictures", pictures),
     ):
         app.command(name)(_guarded(module.command))
+    app.command("submit")(_guarded(leaderboard.submit))
     return app
 
 
