@@ -3,8 +3,11 @@
 from sim2real_bench.evaluation.statistics.curves import Curve, performance_profile, survival
 from sim2real_bench.evaluation.statistics.intervals import (
     clustered_wilson_interval,
+    difference_interval,
     improvement_interval,
     iqm_interval,
+    weighted_controller_mean,
+    weighted_iqm,
     wilson_interval,
 )
 from sim2real_bench.evaluation.statistics.resampling import (
@@ -47,6 +50,7 @@ __all__ = [
     "clustered_wilson_interval",
     "completion_rate",
     "controller_means",
+    "difference_interval",
     "distance_summary",
     "group_means",
     "holm",
@@ -62,6 +66,8 @@ __all__ = [
     "sign_flip_p",
     "step_down_p",
     "survival",
+    "weighted_controller_mean",
+    "weighted_iqm",
     "wilcoxon_p",
     "wilson_interval",
 ]

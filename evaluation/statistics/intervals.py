@@ -138,16 +138,54 @@ def improvement_interval(
     a, b = np.asarray(values, np.float64), np.asarray(baseline, np.float64)
     ours, theirs = np.asarray(strata), np.asarray(baseline_strata)
     statistic = weighted_improvement(a, b, ours, theirs)
-    groups = np.repeat([0, 1], [len(a), len(b)])  # the sides
-    both = None
-    if clusters is None:
-        codes = groups + 2 * np.unique(np.concatenate([ours, theirs]), return_inverse=True)[1]
-        groups = codes if np.bincount(codes)[codes].min() > 1 else groups
-    else:
-        first, second = (np.asarray(part) for part in clusters)
-        both = np.concatenate([first, second])
-        groups *= 0 if np.isin(first, second).any() else 1
+    groups, both = _two_sides(ours, theirs, clusters)
     return _pair(resampled_interval(statistic, groups, both, seed=seed, level=level, replicates=replicates))
+
+
+def difference_interval(
+    first: Statistic,
+    second: Statistic,
+    strata: tuple[npt.ArrayLike, npt.ArrayLike],
+    clusters: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    *,
+    seed: int = 0,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+) -> Interval | None:
+    """Bootstrap interval of a statistic of one row minus a statistic of another.
+
+    Args:
+        first: of (R, N) weights, for example ``weighted_iqm(distances)``.
+        second: of (R, M) weights; it is subtracted.
+        strata: (N,) and (M,) controller ids.
+        clusters: (N,) and (M,) starts: whole starts are resampled instead of episodes (stricter), a start that both
+            drove in both at once.
+        seed: of the resampling.
+        level: coverage.
+        replicates: resamples.
+
+    Returns:
+        None with fewer than two episodes or starts on a side.
+    """
+    ours, theirs = (np.asarray(part) for part in strata)
+
+    def statistic(weights: Float) -> Float:
+        return np.asarray(first(weights[:, : len(ours)]) - second(weights[:, len(ours) :]), np.float64)
+
+    groups, both = _two_sides(ours, theirs, clusters)
+    return _pair(resampled_interval(statistic, groups, both, seed=seed, level=level, replicates=replicates))
+
+
+def weighted_controller_mean(values: Float, strata: npt.NDArray[np.generic]) -> Statistic:
+    """The mean of the controllers' means as a function of weights; a controller without weight is left out."""
+    members = (np.unique(strata)[:, None] == strata).T.astype(np.float64)
+
+    def statistic(weights: Float) -> Float:
+        count = weights @ members
+        means = np.divide((weights * values) @ members, count, out=np.zeros_like(count), where=count > 0)
+        return np.asarray(means.sum(axis=1) / (count > 0).sum(axis=1), np.float64)
+
+    return statistic
 
 
 def weighted_iqm(values: Float) -> Statistic:
@@ -188,6 +226,25 @@ def weighted_improvement(
         return np.divide(np.nansum(shares, axis=0), defined, out=np.full(len(weights), np.nan), where=defined > 0)
 
     return statistic
+
+
+def _two_sides(
+    ours: npt.NDArray[np.generic],
+    theirs: npt.NDArray[np.generic],
+    clusters: tuple[npt.ArrayLike, npt.ArrayLike] | None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.generic] | None]:
+    """Strata and clusters of both sides' episodes, ours first.
+
+    Without clusters every controller of every side is a stratum. With clusters the sides are strata, unless they share
+    starts: then a start is drawn in both at once.
+    """
+    sides = np.repeat([0, 1], [len(ours), len(theirs)])
+    if clusters is None:
+        codes = sides + 2 * np.unique(np.concatenate([ours, theirs]), return_inverse=True)[1]
+        return (codes if np.bincount(codes)[codes].min() > 1 else sides), None
+    first, second = (np.asarray(part) for part in clusters)
+    shared = np.isin(first, second).any()
+    return (0 if shared else 1) * sides, np.concatenate([first, second])
 
 
 def _pair(ends: tuple[Float, Float] | None) -> Interval | None:
