@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import PchipInterpolator
 
 from sim2real_bench.agents.agent import Action
 from sim2real_bench.agents.pid import ControllerSettings, PidController
@@ -31,6 +30,8 @@ def path_point(waypoints: npt.ArrayLike, distance_m: float) -> Float:
     Returns:
         (2,) metres, ego frame.
     """
+    from scipy.interpolate import PchipInterpolator  # half a second of every start that does not drive
+
     points = np.concatenate([np.zeros((1, 2)), np.asarray(waypoints, np.float64)])
     gaps = np.maximum(np.linalg.norm(np.diff(points, axis=0), axis=1), _MIN_GAP_M)
     along = np.concatenate([[0.0], np.cumsum(gaps)])
