@@ -5,14 +5,15 @@ An agent that another package registers alone is a row of a table, too: a method
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sim2real_bench import registry
 from sim2real_bench.agents import AGENTS
+from sim2real_bench.agents.alone import agent_maker, checked_agent, make_agent
 from sim2real_bench.distill.transfer import (
     Training,
     Trainings,
@@ -257,42 +258,14 @@ def build_agent(method: str, proxy: str | None, controller: Controller, checkpoi
             f"{entry.kind} {method!r} of the package {spec.distribution} {spec.version} cannot be made: "
             f"{type(error).__name__}: {error}"
         ) from error
-    return _checked(agent, method)
+    return checked_agent(agent, method)
 
 
 def _agent_alone(name: str) -> Method:
-    make = AGENTS.load(name)
-    if not callable(make):
-        raise ConfigurationError(f"agent {name!r} is registered as {type(make).__name__}, not as a class or function")
-    declared = getattr(make, "supervision", UNDECLARED)
+    declared = getattr(agent_maker(name), "supervision", UNDECLARED)
     if not isinstance(declared, Supervision):
         raise ConfigurationError(f"agent {name!r} declares supervision={declared!r}; write a Supervision(...)")
-    return Method(name, {"": declared}, {}, _builder_of(name, make), kind="agent")
-
-
-def _builder_of(name: str, make: Callable[..., Any]) -> AgentBuilder:
-    """Pass ``controller`` and ``checkpoint`` to those agents that name them."""
-
-    def build(controller: Controller, checkpoint: Path | None) -> Agent:
-        asked = inspect.signature(make).parameters
-        given: dict[str, Any] = {"controller": controller} if "controller" in asked else {}
-        if checkpoint is not None:
-            if "checkpoint" not in asked:
-                raise ConfigurationError(f"agent {name!r} takes no checkpoint; leave out {checkpoint}")
-            given["checkpoint"] = checkpoint
-        agent: Agent = make(**given)
-        return agent
-
-    return build
-
-
-def _checked(agent: Any, name: str) -> Agent:
-    from sim2real_bench.agents.agent import Agent
-
-    if not isinstance(agent, Agent):
-        lacking = [word for word in ("observations", "reset", "act") if not hasattr(agent, word)]
-        raise ConfigurationError(f"{name!r} made a {type(agent).__name__}, which lacks {', '.join(lacking)}")
-    return agent
+    return Method(name, {"": declared}, {}, partial(make_agent, name), kind="agent")
 
 
 def _is_trainable(spec: Spec) -> bool:
