@@ -82,12 +82,7 @@ def evaluate(settings: RunSettings, progress: Progress | None = None) -> Table:
         RecordError: the folder holds another plan, is in use, or cannot be written.
         SimulatorError: the simulator fails again and again.
     """
-    configuration = settings.configuration
-    environment = EnvironmentSpec(configuration.environment, dict(settings.environment_options))
-    controllers = ControllerChoice(
-        configuration.controller_set, configuration.target_speed_kmh / 3.6, configuration.limits.tick_s
-    )
-    setup = DrivingSetup(environment, configuration.agents, dict(settings.checkpoints), controllers)
+    setup = driving_setup(settings)
     if settings.film:
         from sim2real_bench.evaluation.video_stream import find_encoder
 
@@ -105,6 +100,16 @@ def evaluate(settings: RunSettings, progress: Progress | None = None) -> Table:
             raise
         keep_chosen_films(settings.out, plan, log.records)
         return _write_table(plan, log, settings.out)
+
+
+def driving_setup(settings: RunSettings) -> DrivingSetup:
+    """What each worker of a run needs to know."""
+    configuration = settings.configuration
+    environment = EnvironmentSpec(configuration.environment, dict(settings.environment_options))
+    controllers = ControllerChoice(
+        configuration.controller_set, configuration.target_speed_kmh / 3.6, configuration.limits.tick_s
+    )
+    return DrivingSetup(environment, configuration.agents, dict(settings.checkpoints), controllers)
 
 
 def _write_table(plan: EvaluationPlan, log: RecordLog, folder: Path) -> Table:
