@@ -18,7 +18,7 @@ setup(
     packages=packages_below(NAMESPACE) + [f"{NAMESPACE}.{name}" for part in PARTS for name in packages_below(part)],
     package_dir={NAMESPACE: NAMESPACE} | {f"{NAMESPACE}.{part}": part for part in PARTS},
     package_data={
-        "": ["py.typed", "*.glsl", "*.vert", "*.frag", "*.xodr", "*.json", "*.safetensors"],
+        "": ["py.typed", "*.glsl", "*.vert", "*.frag", "*.xodr", "*.json", "*.safetensors", "*.html", "*.css", "*.js"],
         f"{NAMESPACE}.evaluation.leaderboard": ["*.html", "results/*/*.json*", "results/*/cards/*.json"],
     },
     include_package_data=False,

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from sim2real_bench.evaluation.plan import EvaluationPlan, MethodRow
-from sim2real_bench.evaluation.records import EpisodeKey, EpisodeRecord, episode_key
+from sim2real_bench.evaluation.plan import EvaluationPlan
+from sim2real_bench.evaluation.records import EpisodeKey, EpisodeRecord
+from sim2real_bench.evaluation.results import Results
 from sim2real_bench.evaluation.video_stream import PARTIAL, SUFFIXES
 
 VIDEOS_FOLDER = "videos"
@@ -29,19 +30,12 @@ def find_film(folder: Path, record: EpisodeRecord) -> Path | None:
     return found[0] if found else None
 
 
-def records_of_row(plan: EvaluationPlan, row: MethodRow, records: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
-    """The finished episodes of a row, in the order of the plan."""
-    finished = {record.key: record for record in records if record.finished}
-    keys = (episode_key(plan.configuration, row, episode) for episode in plan.episodes)
-    return [finished[key] for key in keys if key in finished]
-
-
-def chosen_episodes(plan: EvaluationPlan, row: MethodRow, records: Sequence[EpisodeRecord]) -> dict[str, EpisodeRecord]:
-    """The worst, median and best episode of a row by distance.
+def chosen_episodes(finished: Sequence[EpisodeRecord]) -> dict[str, EpisodeRecord]:
+    """The worst, median and best of some finished episodes by distance.
 
     Of two episodes the shorter is the worst and the longer the best; a single one is the best.
     """
-    ordered = sorted(records_of_row(plan, row, records), key=lambda record: record.distance_m)
+    ordered = sorted(finished, key=lambda record: record.distance_m)
     if not ordered:
         return {}
     chosen = {BEST: ordered[-1], WORST: ordered[0], MEDIAN: ordered[(len(ordered) - 1) // 2]}
@@ -61,10 +55,11 @@ def remove_torn_films(folder: Path) -> None:
 def keep_chosen_films(folder: Path, plan: EvaluationPlan, records: Sequence[EpisodeRecord]) -> None:
     """Remove all films but those of the worst, median and best episode of each row."""
     remove_torn_films(folder)
+    results = Results(plan, records)
     wanted = {
         find_film(folder, record)
         for row in plan.configuration.rows
-        for record in chosen_episodes(plan, row, records).values()
+        for record in chosen_episodes(list(results.drives(row).values())).values()
     }
     for suffix in SUFFIXES:
         for path in (folder / VIDEOS_FOLDER).glob(f"*-a*{suffix}"):

@@ -15,6 +15,7 @@ _PUBLIC = {
     "list_envs": "sim2real_bench.envs",
     "list_methods": "sim2real_bench.distill",
     "make": "sim2real_bench.envs",
+    "report": "sim2real_bench.evaluation.report",
 }
 __all__ = [
     "EpisodeRecord",
@@ -26,6 +27,7 @@ __all__ = [
     "list_envs",
     "list_methods",
     "make",
+    "report",
 ]
 
 

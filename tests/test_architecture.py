@@ -116,7 +116,11 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
     expected = set()
     for folder in (*ORDER, "sim2real_bench"):
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in {".py", ".glsl", ".vert", ".frag", ".xodr", ".safetensors", ".jsonl"} or path.name == "py.typed":
+            if (
+                path.suffix
+                in {".py", ".glsl", ".vert", ".frag", ".xodr", ".safetensors", ".jsonl", ".html", ".css", ".js"}
+                or path.name == "py.typed"
+            ):
                 place = str(path.relative_to(ROOT))
                 expected.add(place if folder == "sim2real_bench" else f"sim2real_bench/{place}")
     assert expected - held == set()

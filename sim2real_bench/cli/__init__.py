@@ -52,6 +52,7 @@ def build_app() -> typer.Typer:
         leaderboard,
         listing,
         pictures,
+        report,
         serve,
         train,
         transfer,
@@ -82,6 +83,7 @@ def build_app() -> typer.Typer:
 
     for name, module in (
         ("evaluate", evaluate),
+        ("report", report),
         ("compare", compare),
         ("train", train),
         ("collect", collect),
