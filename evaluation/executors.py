@@ -52,14 +52,19 @@ def open_executor(settings: RunSettings, setup: Setup[Context]) -> Executor[Cont
     """The executor that the settings name, not yet started.
 
     Raises:
-        ConfigurationError: there is none of that name.
+        ConfigurationError: there is none of that name, or it cannot do what is asked.
     """
     if settings.executor == "processes":
         return ProcessExecutor(setup, settings.workers, settings.deadline_s, settings.keeper)
     if settings.executor == "ray":
-        from sim2real_bench.evaluation.cluster import open_ray_executor
+        from sim2real_bench.evaluation.cluster.executor import RayExecutor
 
-        return open_ray_executor(setup, settings.workers, settings.deadline_s, settings.keeper, settings.ray_address)
+        if settings.film:
+            raise ConfigurationError(
+                "films are made on one machine: leave --film out here, then 'sim2real-bench report DIR --film' drives "
+                "and films the worst, median and best episodes of each row"
+            )
+        return RayExecutor(setup, settings.workers, settings.deadline_s, settings.keeper, settings.ray)
     raise ConfigurationError(f"executor {settings.executor!r} is unknown; choose 'processes' or 'ray'")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sim2real_bench.errors import ConfigurationError
+from sim2real_bench.evaluation.cluster.settings import RaySettings
 from sim2real_bench.evaluation.plan import Configuration
 from sim2real_bench.evaluation.slots import SlotKeeper
 
@@ -26,7 +27,7 @@ class RunSettings:
         deadline_s: a worker silent for longer is ended and replaced; a real server may take minutes to load a town.
         keeper: keeps one simulator for each worker; None: the environment starts or finds its own.
         executor: ``processes`` (this machine) or ``ray`` (a cluster).
-        ray_address: of the cluster; None: the one this machine belongs to.
+        ray: where the cluster is and what a worker takes of it.
         film: keep a video of the worst, the median and the best episode of each row.
     """
 
@@ -40,7 +41,7 @@ class RunSettings:
     deadline_s: float = 240.0
     keeper: SlotKeeper | None = None
     executor: str = "processes"
-    ray_address: str | None = None
+    ray: RaySettings = field(default_factory=RaySettings)
     film: bool = False
 
     def __post_init__(self) -> None:

@@ -52,6 +52,10 @@ class AgentError(Sim2RealError):
     """An agent raised, or answered with something that is not an action."""
 
 
+class ClusterError(Sim2RealError):
+    """A cluster cannot be reached, is too small, or its machines do not hold the same software; ends a run."""
+
+
 class SimulatorError(Sim2RealError):
     """A simulator failed; an episode it hit is repeated, not scored."""
 

@@ -96,11 +96,15 @@ def command(
         typer.Option(min=1.0, help="Seconds without a sign of life that end a worker.", rich_help_panel=_RUN),
     ] = 240.0,
     executor: Annotated[
-        str, typer.Option(help="processes (this machine) or ray (a cluster).", rich_help_panel=_RUN)
+        str, typer.Option(help="processes (this machine) or ray (a cluster that runs).", rich_help_panel=_RUN)
     ] = "processes",
     ray_address: Annotated[
-        str | None, typer.Option(help="Of the cluster; the one of this machine when absent.", rich_help_panel=_RUN)
-    ] = None,
+        str,
+        typer.Option(help="HOST:PORT of the cluster's head; auto: this machine is of it.", rich_help_panel=_RUN),
+    ] = "auto",
+    ray_cpus: Annotated[
+        int, typer.Option(min=1, help="CPUs and drawing threads of each worker of the cluster.", rich_help_panel=_RUN)
+    ] = 1,
     show_config: Annotated[
         bool,
         typer.Option("--show-config", help="Print the resolved configuration as JSON and stop.", rich_help_panel=_RUN),
@@ -114,6 +118,7 @@ def command(
     """
     from sim2real_bench.cli.configuration import names_in, requested_configuration
     from sim2real_bench.cli.simulators import SimulatorOptions
+    from sim2real_bench.evaluation.cluster.settings import RaySettings
     from sim2real_bench.evaluation.rows import parse_checkpoints
     from sim2real_bench.evaluation.runner import evaluate
     from sim2real_bench.evaluation.settings import RunSettings
@@ -123,7 +128,9 @@ def command(
         f"{source}-{target}", preset, names_in(methods), proxy, checkpoints, backend, episodes, horizon, town, seed,
         controllers,
     )  # fmt: skip
-    simulators = SimulatorOptions(host, port, workers, launch, launch_docker, recycle_after, memory_limit)
+    simulators = SimulatorOptions(
+        host, port, workers, launch, launch_docker, recycle_after, memory_limit, ray_cpus if executor == "ray" else None
+    )
     simulators.check(configuration)
     if show_config:
         typer.echo(configuration.model_dump_json(indent=2))
@@ -138,7 +145,7 @@ def command(
         deadline_s=deadline,
         keeper=simulators.keeper(configuration),
         executor=executor,
-        ray_address=ray_address,
+        ray=RaySettings(ray_address, ray_cpus),
         film=film,
     )
     with EvaluationProgress() as progress:

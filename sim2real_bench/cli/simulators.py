@@ -24,6 +24,7 @@ class SimulatorOptions:
         launch_docker: image that holds one.
         recycle_after: a new simulator process after this many episodes.
         memory_limit_mib: a new one when its processes hold more.
+        threads: an embedded server draws with; an equal share of this machine's cores when absent.
     """
 
     host: str | None = None
@@ -33,6 +34,7 @@ class SimulatorOptions:
     launch_docker: str | None = None
     recycle_after: int | None = None
     memory_limit_mib: float | None = None
+    threads: int | None = None
 
     def check(self, configuration: Configuration) -> None:
         """Refuse what does not fit together.
@@ -95,7 +97,7 @@ class SimulatorOptions:
         if configuration.target != "carla":
             return None
         if configuration.backend == "embedded":
-            share = max(1, (os.cpu_count() or 1) // self.worker_count(configuration))
+            share = self.threads or max(1, (os.cpu_count() or 1) // self.worker_count(configuration))
             return embedded_carla(configuration.town, threads=share)
         if self.launch:
             return carla_command(self.launch, configuration.town)
