@@ -90,9 +90,15 @@ def _shown(results: Sequence[Result], names: Sequence[str], seconds: float, as_j
     show_results(results, console)
     fine = sum(result.ok for result in results)
     console.print(f"\n{fine} of {len(results)} work, tried in {seconds:.0f} s.", highlight=False)
-    what = "what you asked for" if names else "what the main job needs"
-    console.print(f"Of {what}, these do not: {', '.join(wrong)}." if wrong else f"All of {what} works.")
+    console.print(_verdict(wrong, [result.name for result in results if not result.ok], bool(names)), highlight=False)
     return not wrong
+
+
+def _verdict(wrong: Sequence[str], missing: Sequence[str], asked: bool) -> str:
+    what = "What you asked for" if asked else "What the main job needs"
+    if wrong:
+        return f"{what} does not all work: {', '.join(wrong)}."
+    return f"{what} works." + (f" Not there, and not needed for it: {', '.join(missing)}." if missing else "")
 
 
 def _document(results: Sequence[Result], fine: bool, seconds: float) -> dict[str, object]:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from importlib import import_module, metadata
 from pathlib import Path
 
 from sim2real_bench.cli.doctor.check import Finding, Settings, absent, broken, works
@@ -19,6 +20,7 @@ DOWNLOAD = (
     f"wget https://downloads.coppeliarobotics.com/V4_10_0_rev0/{_EDITION}.tar.xz && tar -xf {_EDITION}.tar.xz && "
     f'export COPPELIASIM_ROOT_DIR="$PWD/{_EDITION}" (its licence: students, teachers and schools only)'
 )
+_CLIENT = "coppeliasim_zmqremoteapi_client"
 _OLDEST = 40600  # the protocol of the 2.x client
 _START_S = 45.0
 _PROGRAMS = ("coppeliaSim.sh", "coppeliaSim")
@@ -26,13 +28,11 @@ _PROGRAMS = ("coppeliaSim.sh", "coppeliaSim")
 
 def client(settings: Settings) -> Finding:
     """The client library of CoppeliaSim's ZeroMQ remote API."""
-    from importlib import metadata
-
     try:
-        import coppeliasim_zmqremoteapi_client  # noqa: F401
+        import_module(_CLIENT)
     except ModuleNotFoundError:
         return absent("not installed", extra_install("coppelia"))
-    return works(metadata.version("coppeliasim_zmqremoteapi_client"))
+    return works(metadata.version(_CLIENT))
 
 
 def server(settings: Settings) -> Finding:
@@ -46,9 +46,7 @@ def server(settings: Settings) -> Finding:
 
 def ask_version(host: str, port: int) -> int:
     """What a running CoppeliaSim says its version is: 40600 for 4.6.0. Waits as long as it takes."""
-    from coppeliasim_zmqremoteapi_client import RemoteAPIClient
-
-    sim = RemoteAPIClient(host, port).require("sim")
+    sim = import_module(_CLIENT).RemoteAPIClient(host, port).require("sim")
     return int(sim.getInt32Param(sim.intparam_program_version))
 
 
@@ -139,7 +137,7 @@ def mujoco(settings: Settings) -> Finding:
     """MuJoCo steps and draws a small scene without a display."""
     os.environ.setdefault("MUJOCO_GL", "egl")
     try:
-        import mujoco as library
+        library = import_module("mujoco")
     except ModuleNotFoundError:
         return absent("not installed", extra_install("coppelia"))
     scene = '<mujoco><worldbody><light pos="0 0 3"/><geom size="1" rgba="1 0 0 1"/></worldbody></mujoco>'

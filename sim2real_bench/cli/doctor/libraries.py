@@ -87,7 +87,8 @@ def opencv(settings: Settings) -> Finding:
     import numpy as np
 
     image = np.full((8, 8, 3), 200, np.uint8)
-    if not np.array_equal(cv2.imdecode(cv2.imencode(".png", image)[1], cv2.IMREAD_COLOR), image):
+    decoded = cv2.imdecode(cv2.imencode(".png", image)[1], cv2.IMREAD_COLOR)
+    if decoded is None or not np.array_equal(decoded, image):
         raise ArithmeticError("a picture comes back from PNG changed")
     others = [
         name for name in ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless") if _version(name)

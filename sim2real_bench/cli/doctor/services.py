@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 from sim2real_bench.cli.doctor.check import Finding, Settings, absent, broken, works
@@ -70,7 +71,7 @@ def docker_gpu(settings: Settings) -> Finding:
 def ray(settings: Settings) -> Finding:
     """Ray is there, and which cluster it finds; ``evaluate --executor ray`` needs it."""
     try:
-        import ray as library
+        library = import_module("ray")
     except ModuleNotFoundError:
         return absent("not installed", extra_install("cluster"))
     named = os.environ.get("RAY_ADDRESS")
@@ -89,7 +90,7 @@ def ray(settings: Settings) -> Finding:
 def ffmpeg(settings: Settings) -> Finding:
     """The video encoder encodes a few frames; ``evaluate --film`` needs it."""
     try:
-        import imageio_ffmpeg as library
+        library = import_module("imageio_ffmpeg")
     except ModuleNotFoundError:
         return absent("not installed", extra_install("video"))
     version = library.get_ffmpeg_version()

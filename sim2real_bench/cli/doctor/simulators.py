@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from sim2real_bench.cli.doctor.check import Finding, Settings, absent, broken, works
 from sim2real_bench.cli.doctor.remedies import checkout, extra_install, system_packages
 
-_SIZE = {"width": 160, "height": 96}
 _CARLA_TIMEOUT_S = 5.0
 
 
@@ -25,9 +28,6 @@ def stk_assets(settings: Settings) -> Finding:
 
 def stk_assets_remedy() -> str:
     """The install line, and the variable that must not lead elsewhere."""
-    import os
-    import shutil
-
     if os.environ.get("SUPERTUXKART_DATADIR"):
         return f"unset SUPERTUXKART_DATADIR, or point it at SuperTuxKart 1.4 or 1.5; {system_packages('stk-assets')}"
     if shutil.which("apt-get"):
@@ -39,8 +39,9 @@ def stk_frame(settings: Settings) -> Finding:
     """SuperTuxKart's engine starts, ticks and draws."""
     from sim2real_bench.envs.supertuxkart.environment import SuperTuxKartEnv
 
-    with SuperTuxKartEnv("lighthouse", observations=("rgb",), **_SIZE) as environment:
-        return works(f"lighthouse: {_first_tick(environment)}")
+    with SuperTuxKartEnv("lighthouse", observations=("rgb",), width=160, height=96) as environment:
+        found = _first_tick(environment)
+    return works(f"lighthouse: {found}")
 
 
 def embedded_frame(settings: Settings) -> Finding:
@@ -48,8 +49,8 @@ def embedded_frame(settings: Settings) -> Finding:
     from sim2real_bench.envs.carla.environment import CarlaDriveEnv
 
     with CarlaDriveEnv(backend="embedded", observations=("rgb",)) as environment:
-        found = _first_tick(environment)
-        return works(f"{environment.backend_version}: {found}")
+        found, version = _first_tick(environment), environment.backend_version
+    return works(f"{version}: {found}")
 
 
 def _first_tick(environment: Any) -> str:
@@ -114,13 +115,11 @@ def carla_server_remedy() -> str:
 def vizdoom_frame(settings: Settings) -> Finding:
     """ViZDoom's engine starts, ticks and draws."""
     try:
-        import vizdoom
+        library = import_module("vizdoom")
     except ModuleNotFoundError:
         return absent("not installed", extra_install("vizdoom"))
-    from pathlib import Path
-
-    game = vizdoom.DoomGame()
-    game.load_config(str(Path(vizdoom.scenarios_path) / "basic.cfg"))
+    game = library.DoomGame()
+    game.load_config(str(Path(library.scenarios_path) / "basic.cfg"))
     game.set_window_visible(False)
     game.init()
     game.advance_action()
@@ -128,4 +127,4 @@ def vizdoom_frame(settings: Settings) -> Finding:
     game.close()
     if image.max() == image.min():
         raise ArithmeticError(f"the picture is all {image.max()}: nothing was drawn")
-    return works(f"{vizdoom.__version__}: one tick, picture of {image.size} values, mean {image.mean():.0f}")
+    return works(f"{library.__version__}: one tick, picture of {image.size} values, mean {image.mean():.0f}")
