@@ -19,7 +19,7 @@ setup(
     package_dir={NAMESPACE: NAMESPACE} | {f"{NAMESPACE}.{part}": part for part in PARTS},
     package_data={
         "": ["py.typed", "*.glsl", "*.vert", "*.frag", "*.xodr", "*.json", "*.safetensors", "*.html", "*.css", "*.js"],
-        f"{NAMESPACE}.evaluation.leaderboard": ["*.html", "results/*/*.json*", "results/*/cards/*.json"],
+        f"{NAMESPACE}.evaluation.leaderboard": ["results/*/*.json*", "results/*/cards/*.json"],
     },
     include_package_data=False,
 )

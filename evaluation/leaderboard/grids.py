@@ -18,6 +18,15 @@ MISSING = "–"
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A distance with its range, metres: the 95 % interval where it was measured here, min to max where published."""
+
+    low: float
+    middle: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Grid:
     """A table of text.
 
@@ -27,6 +36,7 @@ class Grid:
         rows: cells.
         notes: below it.
         published: printed by a paper, not measured here.
+        bars: to draw, one for each row; None where there is no distance.
     """
 
     title: str
@@ -34,6 +44,7 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
     published: bool
+    bars: tuple[Bar | None, ...] = ()
 
 
 def grids_of(board: Board, published: Published) -> list[Grid]:
@@ -48,7 +59,8 @@ def measured_grid(group: Group) -> Grid:
     header = ("method", "rank", "distance m", "95 %", "2 s odometer m", *(f"≥ {metres} m" for metres in thresholds),
               "infractions /km", "off road", "episodes", "reads", "submission")  # fmt: skip
     rows = tuple(_measured_cells(entry, thresholds) for entry in group.entries)
-    return Grid(f"measured: {group.title}", header, rows, _measured_notes(group), published=False)
+    bars = tuple(_measured_bar(entry) for entry in group.entries)
+    return Grid(f"measured: {group.title}", header, rows, _measured_notes(group), published=False, bars=bars)
 
 
 def published_grids(track: Track, published: Published) -> list[Grid]:
@@ -108,9 +120,11 @@ def _published_grid(title: str, rows: tuple[PublishedRow, ...], track: Track, pu
     header = ["method", *(["network"] if network else [])]
     for metric in metrics:
         header += [_heading(metric), *(["min", "max"] if spread and metric.id == track.main else [])]
-    cells = tuple(_published_cells(row, metrics, track, network, spread) for row in _ordered(rows, track, published))
+    ordered = _ordered(rows, track, published)
+    cells = tuple(_published_cells(row, metrics, track, network, spread) for row in ordered)
+    bars = tuple(_published_bar(row, track) for row in ordered) if spread else ()
     notes = tuple(f"{row.label}: {note}" for row in rows for note in row.notes)
-    return Grid(title, (*header, "printed in", "printed as"), cells, notes, published=True)
+    return Grid(title, (*header, "printed in", "printed as"), cells, notes, published=True, bars=bars)
 
 
 def _ordered(rows: tuple[PublishedRow, ...], track: Track, published: Published) -> list[PublishedRow]:
@@ -133,6 +147,21 @@ def _published_cells(
             ends = (figure.min, figure.max) if figure else (None, None)
             cells += [MISSING if end is None else printed_number(end, metric.digits) for end in ends]
     return (*cells, f"{row.paper}, {row.table}", row.printed)
+
+
+def _measured_bar(entry: Entry) -> Bar | None:
+    distance = entry.row.distance_m
+    if distance.mean is None:
+        return None
+    low, high = distance.ci95 or (distance.mean, distance.mean)
+    return Bar(low, distance.mean, high)
+
+
+def _published_bar(row: PublishedRow, track: Track) -> Bar | None:
+    figure = row.figures.get(track.main)
+    if figure is None or figure.value is None or figure.min is None or figure.max is None:
+        return None
+    return Bar(figure.min, figure.value, figure.max)
 
 
 def _heading(metric: Metric) -> str:
