@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from sim2real_bench.agents.waypoints import CameraGeometry, ImageGeometry, MapGeometry
 from sim2real_bench.envs.camera import PinholeCamera
-from sim2real_bench.envs.classes import ROAD_MAP_CHANNEL, road_mask
+from sim2real_bench.envs.classes import road_map_channel, road_mask
 from sim2real_bench.envs.observation import LABELS, MAP_SIZE, MAP_VIEW, RGB, Array
 from sim2real_bench.errors import UnknownNameError
 
@@ -38,7 +38,7 @@ class NetworkInput:
         Args:
             values: the observation, any leading batch axes: rgb (..., H, W, 3), labels (..., H, W) or map_view
                 (..., C, 192, 192), uint8.
-            simulator: whose label classes and map channels these are ("stk" or "carla").
+            simulator: whose label classes and map channels these are.
 
         Returns:
             (..., channels, height_px, width_px) float32 in [0, 1].
@@ -47,7 +47,7 @@ class NetworkInput:
             return np.moveaxis(values, -1, -3).astype(np.float32) / np.float32(255.0)
         if self.key == LABELS:
             return road_mask(values, simulator)[..., None, :, :].astype(np.float32)
-        channel = ROAD_MAP_CHANNEL[simulator]
+        channel = road_map_channel(simulator)
         return values[..., channel : channel + 1, :, :].astype(np.float32) / np.float32(255.0)
 
     def geometry(self, camera: PinholeCamera = DRIVING_CAMERA) -> ImageGeometry:

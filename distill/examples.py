@@ -25,7 +25,7 @@ from sim2real_bench.distill.ground_warp import (
     warp_points,
 )
 from sim2real_bench.envs.camera import PinholeCamera
-from sim2real_bench.envs.classes import ROAD_MAP_CHANNEL, road_mask
+from sim2real_bench.envs.classes import road_map_channel, road_mask
 from sim2real_bench.envs.observation import LABELS, MAP_VIEW
 from sim2real_bench.errors import DataError
 
@@ -96,7 +96,7 @@ def rgb_images(data: RolloutDataset) -> RgbImages:
 
 def map_masks(data: RolloutDataset) -> PackedMasks:
     """The road channel of a data set's map views."""
-    channel = ROAD_MAP_CHANNEL[data.config.simulator]
+    channel = road_map_channel(data.config.simulator)
     return PackedMasks(_concatenate(data, MAP_VIEW, lambda packed: packed[:, channel]))
 
 

@@ -194,7 +194,7 @@ def method_supervision(method: str, proxy: str | None = None) -> str:
     """What data a method read, one line for the table."""
     entry = method_named(method)
     summary = entry.supervision[entry.key(proxy)].summary()
-    return summary if entry.kind == "method" else f"{entry.kind}: {summary}"
+    return summary if entry.kind == "method" else f"{summary} ({entry.kind})"
 
 
 def checkpoint_for(method: str, proxy: str | None = None) -> Path | None:

@@ -76,7 +76,17 @@ ROAD_MAP_CHANNEL: dict[str, int] = {"stk": 0, "carla": 0}
 
 
 def road_mask(labels: npt.NDArray[np.uint8], simulator: str) -> npt.NDArray[np.uint8]:
-    """(..., H, W) uint8 0/1: the drivable pixels of a label image of ``simulator`` ("stk" or "carla")."""
+    """(..., H, W) uint8 0/1: the drivable pixels of a label image of ``simulator``."""
     table = np.zeros(256, np.uint8)
-    table[list(ROAD_CLASSES[simulator])] = 1
+    table[list(ROAD_CLASSES[_vocabulary(simulator)])] = 1
     return table[labels]
+
+
+def road_map_channel(simulator: str) -> int:
+    """Which channel of the map view of ``simulator`` is the road."""
+    return ROAD_MAP_CHANNEL[_vocabulary(simulator)]
+
+
+def _vocabulary(simulator: str) -> str:
+    """Whose words a simulator uses: those of other packages label and draw in CARLA's."""
+    return simulator if simulator in ROAD_CLASSES else "carla"

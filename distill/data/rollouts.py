@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim2real_bench.agents.atomic_files import write_atomically
 from sim2real_bench.distill.data.episode import (
@@ -32,7 +32,7 @@ class RolloutConfig(BaseModel):
     """What a data set was recorded with; two data sets with equal configurations hold the same episodes.
 
     Attributes:
-        simulator: "stk" or "carla".
+        simulator: registered name.
         backend: what answered behind it, with its version.
         driver: the agent's name, with a hash of its weights where it has any.
         places: tracks, or the town.
@@ -48,7 +48,7 @@ class RolloutConfig(BaseModel):
     """
 
     model_config = _FROZEN
-    simulator: Literal["stk", "carla"]
+    simulator: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
     backend: str
     driver: str
     places: tuple[str, ...]

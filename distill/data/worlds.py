@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,10 +25,10 @@ class World:
     """A simulator with a driver in it.
 
     Attributes:
-        simulator: "stk" or "carla".
-        driver_name: "ppo" (SuperTuxKart only) or "reference".
+        simulator: "stk", "carla", or the registered name of another package's simulator.
+        driver_name: "ppo" (SuperTuxKart only), "reference", or for other packages' simulators a registered agent.
         places: tracks ("name" or "name/reverse"), used in turn, or one town.
-        weathers: names, one drawn per episode; empty for SuperTuxKart.
+        weathers: names, one drawn per episode; empty for SuperTuxKart, and where a simulator has none.
         observations: recorded keys.
         image_size: (width, height), pixels.
         target_speed_mps: of the reference driver.
@@ -41,7 +41,7 @@ class World:
         ConfigurationError: values that do not go together.
     """
 
-    simulator: Literal["stk", "carla"]
+    simulator: str
     driver_name: str
     places: tuple[str, ...]
     weathers: tuple[str, ...] = ()
@@ -54,7 +54,9 @@ class World:
     port: int | None = None
 
     def __post_init__(self) -> None:
-        drivers = (PPO, REFERENCE) if self.simulator == "stk" else (REFERENCE,)
+        from sim2real_bench.agents import AGENTS
+
+        drivers = {"stk": (PPO, REFERENCE), "carla": (REFERENCE,)}.get(self.simulator, (REFERENCE, *AGENTS.names()))
         if self.driver_name not in drivers:
             raise ConfigurationError(
                 f"driver {self.driver_name!r} does not drive {self.simulator!r}; choose {' or '.join(drivers)}"
@@ -73,6 +75,10 @@ class World:
             from sim2real_bench.agents.ppo import load_ppo_agent
 
             return load_ppo_agent(self._ppo_checkpoint())
+        if self.driver_name != REFERENCE:
+            from sim2real_bench.agents.alone import make_agent
+
+            return make_agent(self.driver_name)
         from sim2real_bench.agents.reference import ReferenceAgent
 
         return ReferenceAgent(target_speed_mps=self.target_speed_mps)
@@ -88,12 +94,19 @@ class World:
             from sim2real_bench.agents.checkpoints import checkpoint_hash
 
             return f"ppo {checkpoint_hash(self._ppo_checkpoint())[:16]}"
+        if self.driver_name != REFERENCE:
+            from sim2real_bench.agents import AGENTS
+
+            spec = AGENTS.get(self.driver_name)
+            return f"{spec.name} of {spec.distribution} {spec.version}"
         return f"reference at {self.target_speed_mps:.2f} m/s"
 
     def camera_words(self) -> str:
         """The camera, for the manifest."""
         if self.simulator == "stk":
             return "on board, fixed to the kart; recorded with every sample"
+        if self.simulator != "carla":
+            return "the simulator's own; recorded with every sample"
         return f"fov {FOV_DEG:g}, x +{CAMERA_X_M:g} m, z {CAMERA_Z_M:g} m"
 
     def episode(self, index: int, random: np.random.Generator) -> tuple[dict[str, Any], str, str]:
@@ -102,6 +115,8 @@ class World:
         if self.simulator == "stk":
             name, _, direction = place.partition("/")
             return {"track": name, "reverse": direction == "reverse"}, place, ""
+        if not self.weathers:
+            return {"town": place}, place, ""
         weather = str(random.choice(self.weathers))
         return {"town": place, "weather": weather}, place, weather
 
@@ -121,11 +136,26 @@ def open_world(world: World, observations: tuple[str, ...], camera_every: int = 
             "stk", observations=observations, width=width, height=height, camera_every=camera_every,
             max_steps=1_000_000,
         )  # fmt: skip
+    if world.simulator != "carla":
+        return _fitting(make(world.simulator, observations=observations, town=world.places[0]), world)
     return make(
         "carla", backend=world.backend, host=world.host, port=world.port, town=world.places[0],
         observations=observations, width=width, height=height, fov_deg=FOV_DEG, camera_x_m=CAMERA_X_M,
         camera_z_m=CAMERA_Z_M,
     )  # fmt: skip
+
+
+def _fitting(environment: Any, world: World) -> Any:
+    """Another package's environment, if its pictures have the size that networks read."""
+    for key in set(world.observations) & {RGB, LABELS} & set(environment.observation_space.spaces):
+        height, width = environment.observation_space[key].shape[:2]
+        if (width, height) != world.image_size:
+            environment.close()
+            raise ConfigurationError(
+                f"{world.simulator!r} draws {key} of {width} x {height} pixels; networks read "
+                f"{world.image_size[0]} x {world.image_size[1]}"
+            )
+    return environment
 
 
 def backend_words(world: World) -> str:

@@ -17,13 +17,16 @@ _DRIVERS = {"stk": "ppo", "carla": "reference"}
 
 
 def command(
-    simulator: Annotated[str, typer.Option(help="stk (source) or carla (target).")],
+    simulator: Annotated[str, typer.Option(help="stk (source), carla (target), or a plug-in's.")],
     driver: Annotated[
-        str | None, typer.Option(help="ppo (stk's default) or reference (carla's default; follows the road).")
+        str | None,
+        typer.Option(help="ppo (stk's default), reference (default elsewhere; follows the road), or a plug-in agent."),
     ] = None,
     split: Annotated[str, typer.Option(help="SuperTuxKart tracks: train or held-out.")] = "train",
-    town: Annotated[str, typer.Option(help="CARLA town.")] = "MiniTown01",
-    weathers: Annotated[str, typer.Option(help="CARLA weathers, comma-separated; all when absent.")] = "",
+    town: Annotated[str | None, typer.Option(help="Town; MiniTown01 when absent in CARLA.")] = None,
+    weathers: Annotated[
+        str, typer.Option(help="Comma-separated; when absent all of CARLA's, the simulator's own choice elsewhere.")
+    ] = "",
     preset: Annotated[str, typer.Option(help="quick (minutes on 2 cores), standard (an hour) or paper.")] = "quick",
     frames: Annotated[int | None, typer.Option(min=1, help="Samples to keep, instead of the preset's.")] = None,
     episode_ticks: Annotated[
@@ -107,7 +110,7 @@ def _world(
     simulator: str,
     driver: str | None,
     split: str,
-    town: str,
+    town: str | None,
     weathers: str,
     observations: str,
     target_speed: float | None,
@@ -116,7 +119,9 @@ def _world(
     host: str,
     port: int | None,
 ) -> World:
+    from sim2real_bench.cli.configuration import names_in
     from sim2real_bench.distill.data.worlds import World, track_places, weather_names
+    from sim2real_bench.envs import ENVS
     from sim2real_bench.errors import ConfigurationError
 
     keys = tuple(key.strip() for key in observations.split(",") if key.strip())
@@ -127,10 +132,16 @@ def _world(
         )  # fmt: skip
     if simulator == "carla":
         return World(
-            "carla", driver or "reference", (town,), weather_names(weathers), keys,
+            "carla", driver or "reference", (town or "MiniTown01",), weather_names(weathers), keys,
             target_speed_mps=target_speed or 20.0 / 3.6, backend=backend, host=host, port=port,
         )  # fmt: skip
-    raise ConfigurationError(f"simulator {simulator!r} cannot be recorded; choose stk or carla")
+    ENVS.get(simulator)
+    if town is None:
+        raise ConfigurationError(f"--town is missing: the place in {simulator!r} that is recorded")
+    return World(
+        simulator, driver or "reference", (town,), tuple(names_in(weathers)), keys,
+        target_speed_mps=target_speed or 20.0 / 3.6, backend="embedded",
+    )  # fmt: skip
 
 
 def _workers(backend: str) -> int:
@@ -145,7 +156,9 @@ def _command(settings: CollectSettings, folder: Path, split: str, push_every: fl
     if world.simulator == "stk":
         words += ["--split", split]
     else:
-        words += ["--town", world.places[0], "--weathers", ",".join(world.weathers), "--backend", world.backend]
+        words += ["--town", world.places[0], "--weathers", ",".join(world.weathers)]
+    if world.simulator == "carla":
+        words += ["--backend", world.backend]
         if world.backend == "server":
             words += ["--host", world.host, *(["--port", str(world.port)] if world.port else [])]
     if world.driver_name == "reference":

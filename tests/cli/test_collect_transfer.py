@@ -126,7 +126,7 @@ def test_the_resolved_collection_can_be_shown(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--simulator", "doom"), "choose stk or carla"),
+        (("--simulator", "doom"), "unknown simulator"),
         (("--simulator", "carla", "--driver", "ppo"), "'ppo' does not drive 'carla'"),
         (("--simulator", "carla", "--observations", "rgb,depth"), "cannot be recorded"),
         (("--simulator", "carla", "--weathers", "hail"), "weather 'hail' is unknown"),
