@@ -15,7 +15,8 @@ from sim2real_bench.agents import CONTROLLER_SETS
 from sim2real_bench.agents.agent import Action
 from sim2real_bench.agents.path_following import TARGET_SPEED_MPS, TICK_S, PathFollower
 from sim2real_bench.agents.pid import CONTROLLERS_FILE, ControllerSettings, controller_settings, read_controllers
-from sim2real_bench.errors import ConfigurationError, PlugInError
+from sim2real_bench.errors import ConfigurationError
+from sim2real_bench.registry import blaming_plug_in
 
 STANDARD_SET = "pid-v1"
 
@@ -141,10 +142,8 @@ class ControllerChoice:
             )
         if self == STANDARD_CHOICE:
             return number
-        try:
+        with blaming_plug_in(CONTROLLER_SETS.get(self.name).target, f"making controller {number} of {self.name!r}"):
             return controllers.make(number, self.target_speed_mps, self.tick_s)
-        except Exception as error:  # foreign code
-            raise PlugInError(f"controller {number} of {self.name!r} cannot be made: {error!r}") from error
 
 
 STANDARD_CHOICE = ControllerChoice()

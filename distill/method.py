@@ -22,7 +22,7 @@ from sim2real_bench.distill.transfer import (
     task_distillation_trainings,
 )
 from sim2real_bench.errors import CheckpointError, ConfigurationError, PlugInError, Sim2RealError
-from sim2real_bench.registry import Registry, Spec
+from sim2real_bench.registry import Registry, Spec, blaming_plug_in
 
 if TYPE_CHECKING:
     from sim2real_bench.agents.agent import Agent
@@ -248,16 +248,8 @@ def build_agent(method: str, proxy: str | None, controller: Controller, checkpoi
     entry = method_named(method)
     entry.key(proxy)
     weights = checkpoint if checkpoint is not None else checkpoint_for(method, proxy)
-    spec = row_spec(method)
-    try:
+    with blaming_plug_in(row_spec(method).target, f"making the agent of {method!r}"):
         agent = entry.builder(controller, weights)
-    except Exception as error:
-        if isinstance(error, Sim2RealError) or not spec.is_plug_in:
-            raise
-        raise PlugInError(
-            f"{entry.kind} {method!r} of the package {spec.distribution} {spec.version} cannot be made: "
-            f"{type(error).__name__}: {error}"
-        ) from error
     return checked_agent(agent, method)
 
 

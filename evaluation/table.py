@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sim2real_bench.evaluation.files import write_result_file
-from sim2real_bench.evaluation.plan import Configuration, EvaluationPlan, MethodRow
+from sim2real_bench.evaluation.plan import STANDARD_CONTROLLERS, Configuration, EvaluationPlan, MethodRow
 from sim2real_bench.evaluation.records import RECORDS_FILE, EpisodeRecord, Outcome, read_records
 from sim2real_bench.evaluation.results import Drives, Results, controllers_of, distances_of, starts_of
 from sim2real_bench.evaluation.statistics import (
@@ -300,6 +300,11 @@ def _notes(plan: EvaluationPlan) -> tuple[str, ...]:
         f"{configuration.episodes_per_controller} starts x {len(configuration.controllers)} controllers in "
         f"{configuration.town}, the same for every row; preset {configuration.preset}."
     ]
+    if configuration.controller_set != STANDARD_CONTROLLERS:
+        notes.append(
+            f"Driven by the controllers {configuration.controller_set!r}, not {STANDARD_CONTROLLERS!r}: not to be compared "
+            "with results of other controllers."
+        )
     beyond = [str(m) for m in configuration.completion_m if m > configuration.reach_m]
     if beyond:
         notes.append(

@@ -112,9 +112,15 @@ class DrivingContext:
             self.close_environment()
             spec = self._setup.environment
             options = spec.options | (self._endpoint.options() if self._endpoint is not None else {})
-            self._env = _imported(spec.target)(observations=observations, **options)
+            with registry.blaming_plug_in(spec.target, "making the environment"):
+                self._env = _imported(spec.target)(observations=observations, **options)
             self._observations = observations
         return self._env
+
+    def spawn_count(self, observations: tuple[str, ...], town: str) -> int:
+        """How many spawn points a town has."""
+        with registry.blaming_plug_in(self._setup.environment.target, f"counting the spawn points of {town!r}"):
+            return int(self.environment(observations).spawn_count(town))
 
     def close_environment(self) -> None:
         """Close the environment, whatever state it is in; the next episode gets a new one."""
@@ -138,7 +144,7 @@ class SpawnCountTask:
         """The number of spawn points."""
         observations = tuple(context.agent(self.row, self.controller).observations)
         try:
-            return int(context.environment(observations).spawn_count(self.town))
+            return context.spawn_count(observations, self.town)
         except SimulatorError:
             context.close_environment()
             raise

@@ -6,6 +6,7 @@ nothing of such a package is imported before one of its names is used or listed.
 
 import inspect
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -14,7 +15,13 @@ from importlib.metadata import EntryPoint, entry_points
 from operator import attrgetter
 from typing import Any
 
-from sim2real_bench.errors import ConfigurationError, MissingDependencyError, PlugInError, UnknownNameError
+from sim2real_bench.errors import (
+    ConfigurationError,
+    MissingDependencyError,
+    PlugInError,
+    Sim2RealError,
+    UnknownNameError,
+)
 
 OWN_DISTRIBUTION = "sim2real-bench"
 SIMULATORS = "sim2real_bench.simulators"
@@ -226,6 +233,30 @@ def plug_in_versions(targets: Iterable[str], names: Iterable[tuple[str, str]] = 
         for entry in installed_entry_points()
         if entry.dist is not None and (_top_package(entry.value) in packages or (entry.group, entry.name) in wanted)
     }
+
+
+@contextmanager
+def blaming_plug_in(target: str, what: str) -> Iterator[None]:
+    """Turn any exception of another package's code into an error that names the package.
+
+    Args:
+        target: import path of what is used; nothing changes where it is not another package's.
+        what: is being done, for the message.
+
+    Raises:
+        PlugInError: the package's code raised something that is not an error of this package.
+    """
+    try:
+        yield
+    except Sim2RealError:
+        raise
+    except Exception as error:
+        packages = " ".join(f"{name} {version}" for name, version in plug_in_versions([target]).items())
+        if not packages:
+            raise
+        raise PlugInError(
+            f"{what} failed in the package {packages} ({target}): {type(error).__name__}: {error}. Mend that package"
+        ) from error
 
 
 def _spec_of(entry: EntryPoint, kind: str) -> Spec:
