@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -14,10 +15,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
 
+from sim2real_bench.distill.data.array_files import array_shapes, read_arrays
 from sim2real_bench.envs.camera import PinholeCamera
 from sim2real_bench.envs.observation import MAP_SIZE, WAYPOINT_COUNT
-from sim2real_bench.errors import DataError
+from sim2real_bench.errors import DataError, ForeignFileError
+from sim2real_bench.untrusted import parse_model
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -82,8 +86,17 @@ _TYPES: dict[str, Any] = {
     "ego_pose": np.float64, "speed": np.float32, "waypoints": np.float32, "rgb": np.uint8, "labels": np.uint8,
     "map_view": np.uint8, "camera_focal": np.float64, "camera_rotation": np.float64, "camera_position": np.float64,
 }  # fmt: skip
+MAX_SIDE = 4096  # of an image, pixels
 ARRAY_NAMES = tuple(field.name for field in fields(EpisodeArrays))
 REQUIRED = ("ego_pose", "speed", "waypoints")
+
+
+UNREADABLE = (
+    OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, struct.error, zipfile.BadZipFile,
+    zlib.error, ForeignFileError,
+)  # fmt: skip
+"""What reading a damaged or forged episode file may raise."""
+_MAX_NOTE_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,21 @@ class EpisodeNote:
     weather: str
     ticks: int
     ended_by: str
+
+
+class _StoredNote(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    seed: int
+    place: str = Field(max_length=200)
+    weather: str = Field(max_length=200)
+    ticks: int = Field(ge=0)
+    ended_by: str = Field(max_length=200)
+
+
+def _parsed_note(text: UInt8) -> EpisodeNote:
+    if text.ndim != 1 or len(text) > _MAX_NOTE_BYTES:
+        raise ValueError(f"its note has the shape {text.shape}; at most {_MAX_NOTE_BYTES:,} bytes are read")
+    return EpisodeNote(**parse_model(_StoredNote, text.tobytes(), "note").model_dump())
 
 
 def pack_map_view(map_view: UInt8) -> UInt8:
@@ -130,7 +158,23 @@ def _checked(path: Path, name: str, value: npt.NDArray[Any], count: int) -> npt.
             f"{path}: {name} is {value.dtype} {value.shape}, not {np.dtype(_TYPES[name])} ({count}, {shape}). "
             "The file was damaged or written by something else; delete it and run the same collect command again"
         )
+    if value.dtype.kind == "f" and not np.isfinite(value).all():
+        raise DataError(f"{path}: {name} holds numbers that are not finite; delete it and collect it again")
+    if max(value.shape[1:], default=0) > MAX_SIDE:
+        raise DataError(f"{path}: {name} has the shape {value.shape}; no side of an image is longer than {MAX_SIDE}")
     return value
+
+
+def array_shape(path: Path, name: str) -> tuple[int, ...] | None:
+    """The shape of one array of an episode file, from its header alone; None where it was not recorded.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    try:
+        return array_shapes(path, {name: _TYPES[name]}).get(name)
+    except UNREADABLE as error:
+        raise DataError(f"{path} cannot be read ({error}); delete it and collect it again") from error
 
 
 def read_episode(path: Path, names: Sequence[str] = ARRAY_NAMES) -> tuple[EpisodeArrays, EpisodeNote]:
@@ -140,20 +184,24 @@ def read_episode(path: Path, names: Sequence[str] = ARRAY_NAMES) -> tuple[Episod
         DataError: the file is missing, damaged, or holds arrays of other shapes or types.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            raw = {name: archive[name] for name in archive.files if name in names or name in (*REQUIRED, "note")}
-        note = EpisodeNote(**json.loads(bytes(raw.pop("note")).decode()))
+        raw = read_arrays(path, {**_TYPES, "note": np.uint8}, {*names, *REQUIRED, "note"})
+        note = _parsed_note(raw.pop("note"))
         missing = [name for name in REQUIRED if name not in raw]
         if missing:
             raise ValueError(f"no array {', '.join(missing)}")
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; run the same collect command again to record it") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise DataError(
             f"{path} cannot be read ({error}); delete it and run the same collect command again to record it anew"
         ) from error
     count = len(raw["ego_pose"]) if raw["ego_pose"].ndim else 0
     return EpisodeArrays(**{name: _checked(path, name, value, count) for name, value in raw.items()}), note
+
+
+def array_type(name: str) -> np.dtype[Any]:
+    """The type of an array of an episode."""
+    return np.dtype(_TYPES[name])
 
 
 def file_hash(path: Path) -> str:

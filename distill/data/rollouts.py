@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import psutil
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sim2real_bench.agents.atomic_files import write_atomically
 from sim2real_bench.distill.data.episode import (
     ARRAY_NAMES,
+    MAX_SIDE,
     EpisodeArrays,
     EpisodeNote,
+    array_shape,
+    array_type,
     file_hash,
     read_episode,
     write_episode,
 )
 from sim2real_bench.envs.camera import PinholeCamera
-from sim2real_bench.errors import DataError
+from sim2real_bench.errors import DataError, ForeignFileError
+from sim2real_bench.untrusted import contained, parse_model, parse_text, read_bounded
 
 FORMAT_VERSION = 1
+EPISODES_FOLDER = "episodes"
+MAX_MANIFEST_BYTES = 64 << 20
+MAX_FRAMES = 1_000_000  # of one episode: a day
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -54,7 +63,7 @@ class RolloutConfig(BaseModel):
     places: tuple[str, ...]
     weathers: tuple[str, ...]
     observations: tuple[str, ...]
-    image_size: tuple[int, int]
+    image_size: tuple[Annotated[int, Field(gt=0, le=MAX_SIDE)], Annotated[int, Field(gt=0, le=MAX_SIDE)]]
     camera: str
     seed: int
     episode_ticks: int
@@ -67,13 +76,13 @@ class EpisodeEntry(BaseModel):
     """One finished episode in the manifest."""
 
     model_config = _FROZEN
-    index: int
-    frames: int
-    sha256: str
+    index: int = Field(ge=0)
+    frames: int = Field(ge=0, le=MAX_FRAMES)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     seed: int
-    place: str
-    weather: str
-    ended_by: str
+    place: str = Field(max_length=200)
+    weather: str = Field(max_length=200)
+    ended_by: str = Field(max_length=200)
 
 
 class Manifest(BaseModel):
@@ -84,9 +93,17 @@ class Manifest(BaseModel):
     config: RolloutConfig
     command: str
     complete: bool = False
-    frames: int = 0
+    frames: int = Field(default=0, ge=0)
     content_hash: str = ""
     episodes: tuple[EpisodeEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Manifest:
+        if [entry.index for entry in self.episodes] != list(range(len(self.episodes))):
+            raise ValueError("episodes: their indices are not 0, 1, 2, ... in order")
+        if self.frames != sum(entry.frames for entry in self.episodes):
+            raise ValueError(f"frames: {self.frames} is not the sum of the episodes' frames")
+        return self
 
 
 def manifest_path(folder: Path) -> Path:
@@ -96,7 +113,21 @@ def manifest_path(folder: Path) -> Path:
 
 def episode_path(folder: Path, index: int) -> Path:
     """Where a data set's episode lies."""
-    return folder / "episodes" / f"{index:05d}.npz"
+    return folder / EPISODES_FOLDER / f"{index:05d}.npz"
+
+
+def _contained_episode(folder: Path, index: int) -> Path:
+    """The same, refused where a link leads out of the data set."""
+    try:
+        return contained(folder, f"{EPISODES_FOLDER}/{index:05d}.npz")
+    except ForeignFileError as error:
+        raise DataError(str(error)) from error
+
+
+def _episode_index(path: Path) -> int | None:
+    """The number of an episode file; None for whatever else lies in the folder."""
+    named = path.stem.isascii() and path.stem.isdigit() and path.suffix == ".npz"
+    return int(path.stem) if named and len(path.stem) <= 9 else None
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -107,21 +138,20 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = manifest_path(folder)
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        content = read_bounded(path, MAX_MANIFEST_BYTES)
+        raw: Any = json.loads(parse_text(content, path.name))
+        version = raw.get("format_version") if isinstance(raw, dict) else None
+        if version != FORMAT_VERSION:
+            raise DataError(
+                f"{path} has format version {version!r}; this program reads {FORMAT_VERSION}: collect it anew"
+            )
+        return parse_model(Manifest, content, path.name)
     except FileNotFoundError as error:
         raise DataError(
             f"{folder} is not a data set: it has no manifest.json (make one with: sim2real-bench collect)"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ForeignFileError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    version = raw.get("format_version") if isinstance(raw, dict) else None
-    if version != FORMAT_VERSION:
-        raise DataError(f"{path} has format version {version!r}; this program reads {FORMAT_VERSION}: collect it anew")
-    try:
-        return Manifest.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 class RolloutWriter:
@@ -133,7 +163,8 @@ class RolloutWriter:
 
     def __init__(self, folder: Path, config: RolloutConfig, command: str) -> None:
         self.folder, self.config, self.command = folder, config, command
-        (folder / "episodes").mkdir(parents=True, exist_ok=True)
+        _contained_episode(folder, 0)
+        (folder / EPISODES_FOLDER).mkdir(parents=True, exist_ok=True)
         if manifest_path(folder).exists():
             self._refuse_other(read_manifest(folder).config)
         self._save(Manifest(format_version=FORMAT_VERSION, config=config, command=command))
@@ -153,9 +184,12 @@ class RolloutWriter:
     def finished(self) -> dict[int, int]:
         """Sample counts of the episodes on disk by index; a file that cannot be read is deleted and not counted."""
         counts: dict[int, int] = {}
-        for path in sorted((self.folder / "episodes").glob("*.npz")):
+        for path in sorted((self.folder / EPISODES_FOLDER).glob("*.npz")):
+            index = _episode_index(path)
+            if index is None:
+                continue
             try:
-                counts[int(path.stem)] = len(read_episode(path, ())[0])
+                counts[index] = len(read_episode(path, ())[0])
             except DataError:
                 path.unlink()
         return counts
@@ -170,8 +204,9 @@ class RolloutWriter:
         Raises:
             DataError: one of these episodes is missing or damaged.
         """
-        for path in (self.folder / "episodes").glob("*"):
-            if path.suffix == ".tmp" or int(path.stem) >= count:
+        for path in (self.folder / EPISODES_FOLDER).glob("*"):
+            index = _episode_index(path)
+            if path.suffix == ".tmp" or (index is not None and index >= count):
                 path.unlink()
         entries = []
         for index in range(count):
@@ -215,7 +250,7 @@ class RolloutDataset:
                 f"the collection of {folder} was not finished; run its command again to continue it: "
                 f"{self.manifest.command}"
             )
-        missing = [e.index for e in self.manifest.episodes if not episode_path(folder, e.index).exists()]
+        missing = [e.index for e in self.manifest.episodes if not _contained_episode(folder, e.index).exists()]
         if missing:
             raise DataError(f"{folder} misses episode files {missing[:5]}; run its command again to record them anew")
         if content_hash(self.config, self.manifest.episodes) != self.manifest.content_hash:
@@ -290,22 +325,40 @@ class RolloutDataset:
         Raises:
             DataError: an episode lacks the array, or its shape differs from the others'.
         """
-        result: npt.NDArray[Any] | None = None
+        shape, dtype = self._stacked_shape(name)
+        result = np.empty(shape, dtype)
         start = 0
         for index, episode in zip(self.filled, self.episodes((name,)), strict=True):
             value = getattr(episode, name)
-            path = episode_path(self.folder, index)
-            if value is None:
-                raise DataError(f"{path} holds no {name}")
-            if result is None:
-                result = np.empty((len(self), *value.shape[1:]), value.dtype)
-            if value.shape[1:] != result.shape[1:]:
-                raise DataError(f"{path}: {name} has shape {value.shape[1:]}, the others have {result.shape[1:]}")
+            if value.shape[1:] != shape[1:]:
+                raise DataError(f"{episode_path(self.folder, index)} was changed while it was read")
             result[start : start + len(value)] = value
             start += len(value)
-        if result is None or not len(result):
-            raise DataError(f"{self.folder} holds no samples")
         return result
+
+    def _stacked_shape(self, name: str) -> tuple[tuple[int, ...], Any]:
+        """Shape and type of all samples of an array, from the files' headers: no memory is taken on a promise."""
+        sample: tuple[int, ...] | None = None
+        for index in self.filled:
+            path = episode_path(self.folder, index)
+            shape = array_shape(path, name)
+            if shape is None:
+                raise DataError(f"{path} holds no {name}")
+            if not shape or shape[0] != self.manifest.episodes[index].frames:
+                raise DataError(f"{path}: {name} has the shape {shape}, not the samples that the manifest says")
+            if sample is not None and shape[1:] != sample:
+                raise DataError(f"{path}: {name} has shape {shape[1:]}, the others have {sample}")
+            sample = shape[1:]
+        if sample is None:
+            raise DataError(f"{self.folder} holds no samples")
+        dtype = array_type(name)
+        needed, free = len(self) * math.prod(sample) * dtype.itemsize, psutil.virtual_memory().available
+        if needed > free:
+            raise DataError(
+                f"{self.folder}: all {name} of {len(self)} samples need {needed / 2**30:.1f} GiB of memory, "
+                f"{free / 2**30:.1f} GiB are free; use a smaller data set"
+            )
+        return (len(self), *sample), dtype
 
     def cameras(self) -> list[PinholeCamera]:
         """The camera of every sample, in order.
