@@ -1,7 +1,6 @@
 """Checkpoints: weights as safetensors (float16), and beside them a JSON card that says where they come from."""
 
 import hashlib
-import math
 from pathlib import Path
 
 import torch
