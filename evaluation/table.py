@@ -302,8 +302,8 @@ def _notes(plan: EvaluationPlan) -> tuple[str, ...]:
     ]
     if configuration.controller_set != STANDARD_CONTROLLERS:
         notes.append(
-            f"Driven by the controllers {configuration.controller_set!r}, not {STANDARD_CONTROLLERS!r}: not to be compared "
-            "with results of other controllers."
+            f"Driven by the controllers {configuration.controller_set!r}, not {STANDARD_CONTROLLERS!r}: not to be "
+            "compared with results of other controllers."
         )
     beyond = [str(m) for m in configuration.completion_m if m > configuration.reach_m]
     if beyond:
