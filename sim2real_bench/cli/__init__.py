@@ -52,6 +52,7 @@ def build_app() -> typer.Typer:
         leaderboard,
         listing,
         pictures,
+        plan,
         report,
         serve,
         train,
@@ -84,6 +85,7 @@ def build_app() -> typer.Typer:
     for name, module in (
         ("evaluate", evaluate),
         ("report", report),
+        ("plan", plan),
         ("compare", compare),
         ("train", train),
         ("collect", collect),
