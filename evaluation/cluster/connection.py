@@ -101,7 +101,6 @@ class ClusterConnection:
 def _quiet_ray() -> ModuleType:
     """Ray, told to send no statistics and to leave the terminal alone."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
