@@ -10,7 +10,7 @@ _PUBLIC = {
     "EpisodeRecord": "sim2real_bench.evaluation.records",
     "EvaluationPlan": "sim2real_bench.evaluation.plan",
     "Sim2RealError": "sim2real_bench.errors",
-    "compare": "sim2real_bench.evaluation.compare",
+    "compare": "sim2real_bench.evaluation.comparison",
     "evaluate": "sim2real_bench.evaluation.runner",
     "list_envs": "sim2real_bench.envs",
     "list_methods": "sim2real_bench.distill",

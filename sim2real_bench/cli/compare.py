@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sim2real_bench.evaluation.compare import Comparison
+    from sim2real_bench.evaluation.comparison.folders import Comparison
 
 WORSE = 1
 WRONG_USAGE = 2
@@ -37,8 +37,8 @@ def command(
     Exit status 0: B is not worse than A beyond chance; 1: it is; 2: they cannot be compared.
     """
     from sim2real_bench.errors import Sim2RealError
-    from sim2real_bench.evaluation.comparable import parse_rows
-    from sim2real_bench.evaluation.compare import compare
+    from sim2real_bench.evaluation.comparison import compare
+    from sim2real_bench.evaluation.comparison.matching import parse_rows
 
     pairs = parse_rows(row or [], a_row, b_row)
     try:
@@ -57,7 +57,7 @@ def command(
 def _show(comparison: Comparison) -> None:
     from rich.console import Console
 
-    from sim2real_bench.evaluation.compare_text import to_terminal, verdict_line
+    from sim2real_bench.evaluation.comparison.text import to_terminal, verdict_line
 
     console = Console()
     if not console.is_terminal:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sim2real_bench.evaluation.preview import Preview
+    from sim2real_bench.evaluation.planning.preview import Preview
     from sim2real_bench.evaluation.results import Results
 
 _PRINTED_WIDTH = 150
@@ -57,8 +57,8 @@ def command(
 ) -> None:
     """Print the episodes that 'evaluate' with the same options would drive, without driving them."""
     from sim2real_bench.cli.configuration import names_in, requested_configuration
-    from sim2real_bench.evaluation.power import PowerQuestion
-    from sim2real_bench.evaluation.preview import preview
+    from sim2real_bench.evaluation.planning.power import PowerQuestion
+    from sim2real_bench.evaluation.planning.preview import preview
     from sim2real_bench.evaluation.results import read_results
     from sim2real_bench.evaluation.rows import parse_checkpoints
 
@@ -89,7 +89,7 @@ def _shipped_results() -> Results:
 def _show(shown: Preview) -> None:
     from rich.console import Console
 
-    from sim2real_bench.evaluation.plan_text import to_terminal
+    from sim2real_bench.evaluation.planning.text import to_terminal
 
     console = Console()
     if not console.is_terminal:

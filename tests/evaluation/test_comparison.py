@@ -10,8 +10,8 @@ from scipy import stats
 
 from sim2real_bench import compare
 from sim2real_bench.errors import ConfigurationError, RecordError, UnknownNameError
-from sim2real_bench.evaluation.comparable import parse_rows
-from sim2real_bench.evaluation.compare_text import to_terminal, verdict_line
+from sim2real_bench.evaluation.comparison.matching import parse_rows
+from sim2real_bench.evaluation.comparison.text import to_terminal, verdict_line
 
 ROWS = (row("direct"), row("task-distillation", "map"))
 

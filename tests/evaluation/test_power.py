@@ -9,9 +9,9 @@ from fake_results import write_results
 from scipy import stats
 
 from sim2real_bench.errors import ConfigurationError
-from sim2real_bench.evaluation.forecast import forecast, total_wall_s
-from sim2real_bench.evaluation.power import PowerQuestion, power_table
-from sim2real_bench.evaluation.preview import preview
+from sim2real_bench.evaluation.planning.forecast import forecast, total_wall_s
+from sim2real_bench.evaluation.planning.power import PowerQuestion, power_table
+from sim2real_bench.evaluation.planning.preview import preview
 from sim2real_bench.evaluation.results import read_results
 from sim2real_bench.evaluation.statistics import sign_flip_p
 from sim2real_bench.evaluation.statistics.power import (

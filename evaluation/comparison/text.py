@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sim2real_bench.evaluation.compare import Comparison
-from sim2real_bench.evaluation.row_comparison import BETTER, WORSE, Change, RowComparison
+from sim2real_bench.evaluation.comparison.folders import Comparison
+from sim2real_bench.evaluation.comparison.rows import BETTER, WORSE, Change, RowComparison
 from sim2real_bench.evaluation.statistics import Interval
 from sim2real_bench.untrusted import printable
 

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 
 from sim2real_bench.errors import ConfigurationError
-from sim2real_bench.evaluation.forecast import RowForecast, forecast, total_wall_s
 from sim2real_bench.evaluation.plan import Configuration, Episode, EvaluationPlan, make_plan
-from sim2real_bench.evaluation.power import PowerQuestion, PowerTable, power_table
+from sim2real_bench.evaluation.planning.forecast import RowForecast, forecast, total_wall_s
+from sim2real_bench.evaluation.planning.power import PowerQuestion, PowerTable, power_table
 from sim2real_bench.evaluation.results import Results
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sim2real_bench.evaluation.forecast import total_wall_s
 from sim2real_bench.evaluation.plan import Episode
-from sim2real_bench.evaluation.power import Needed, PowerRow, PowerTable
-from sim2real_bench.evaluation.preview import Preview
+from sim2real_bench.evaluation.planning.forecast import total_wall_s
+from sim2real_bench.evaluation.planning.power import Needed, PowerRow, PowerTable
+from sim2real_bench.evaluation.planning.preview import Preview
 from sim2real_bench.untrusted import printable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real_bench.evaluation.comparable import Contest
+from sim2real_bench.evaluation.comparison.matching import Contest
 from sim2real_bench.evaluation.records import Outcome
 from sim2real_bench.evaluation.results import Drives, controllers_of, distances_of, starts_of
 from sim2real_bench.evaluation.statistics import (

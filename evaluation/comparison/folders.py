@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from sim2real_bench.errors import ConfigurationError
-from sim2real_bench.evaluation.comparable import REFUSE, Contest, match_results
+from sim2real_bench.evaluation.comparison.matching import REFUSE, Contest, match_results
+from sim2real_bench.evaluation.comparison.rows import WORSE, RowComparison, compare_row
 from sim2real_bench.evaluation.results import Drives, distances_of, read_results, starts_of
-from sim2real_bench.evaluation.row_comparison import WORSE, RowComparison, compare_row
 from sim2real_bench.evaluation.statistics import Alternative, Float, group_means, holm, shuffle_p, step_down_p
 
 
