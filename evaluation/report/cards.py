@@ -55,7 +55,7 @@ def _cards_in(folders: Iterable[Path]) -> Iterable[tuple[str, CheckpointCard]]:
     for folder in folders:
         for path in sorted(folder.glob("*.json")):
             try:
-                yield path.stem, read_card(path)
+                yield path.stem, read_card(path.with_suffix(""))
             except CheckpointError as error:
                 _LOG.info("passed over: %s", error)
 

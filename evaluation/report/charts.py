@@ -21,7 +21,7 @@ from sim2real_bench.evaluation.report.svg import (
 )
 from sim2real_bench.evaluation.statistics import survival
 
-WIDE, NARROW = 960, 350
+WIDE, NARROW = 1080, 350
 Height = Callable[[float], float]
 _BAND = 78
 _SIDE = 14
