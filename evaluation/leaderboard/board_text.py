@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sim2real_bench.evaluation.leaderboard.board import Board
-from sim2real_bench.evaluation.leaderboard.grids import MISSING, Grid, grids_of, sources_of
+from sim2real_bench.evaluation.leaderboard.grids import MISSING, Grid, grids_of, sources_of, submissions_of
 from sim2real_bench.evaluation.leaderboard.published import Published
 from sim2real_bench.untrusted import printable
 
@@ -68,6 +68,10 @@ def _notes(board: Board, published: Published, *, of_grids: bool = True) -> list
     notes = [note for grid in grids_of(board, published) for note in grid.notes] if of_grids else []
     if board.track:
         notes += [*board.track.notes, *(f"published: {source}" for source in sources_of(board.track, published))]
+    notes += [
+        f"measured by {', '.join(item.authors)} ({item.contact}), {item.date}, as {item.name}. {item.note}".strip()
+        for item in submissions_of(board)
+    ]
     return list(dict.fromkeys(notes))
 
 

@@ -13,6 +13,7 @@ from sim2real_bench.evaluation.leaderboard.published import (
     figure_text,
     printed_number,
 )
+from sim2real_bench.evaluation.leaderboard.submissions import Submission
 
 MISSING = "–"
 
@@ -78,6 +79,11 @@ def published_grids(track: Track, published: Published) -> list[Grid]:
 def sources_of(track: Track, published: Published) -> list[str]:
     """Which papers the rows of a track are from."""
     return [published.paper(name).citation for name in dict.fromkeys(row.paper for row in track.rows)]
+
+
+def submissions_of(board: Board) -> list[Submission]:
+    """Who measured the rows of a board."""
+    return list({e.submission.name: e.submission for group in board.groups for e in group.entries}.values())
 
 
 def _measured_cells(entry: Entry, thresholds: list[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sim2real_bench.evaluation.leaderboard.board import Board
 from sim2real_bench.evaluation.leaderboard.board_text import title_of
-from sim2real_bench.evaluation.leaderboard.grids import MISSING, Bar, Grid, grids_of, sources_of
+from sim2real_bench.evaluation.leaderboard.grids import MISSING, Bar, Grid, grids_of, sources_of, submissions_of
 from sim2real_bench.evaluation.leaderboard.published import KINDS, Published
 from sim2real_bench.evaluation.leaderboard.submissions import Submission
 from sim2real_bench.untrusted import printable
@@ -106,7 +106,6 @@ def to_html(boards: Sequence[Board], published: Published) -> str:
 
 def _board_view(board: Board, published: Published) -> _BoardView:
     track = board.track
-    submissions = {entry.submission.name: entry.submission for group in board.groups for entry in group.entries}
     return _BoardView(
         name=board.name,
         kind=track.kind if track else "driving",
@@ -116,7 +115,7 @@ def _board_view(board: Board, published: Published) -> _BoardView:
         measured=bool(board.groups),
         notes=track.notes if track else (),
         sources=tuple(sources_of(track, published)) if track else (),
-        submissions=tuple(submissions.values()),
+        submissions=tuple(submissions_of(board)),
     )
 
 
