@@ -1,5 +1,7 @@
 """``doctor`` where something is wrong: each state is brought about for real, and the finding and remedy are read."""
 
+import fcntl
+import json
 import os
 import signal
 import socket
@@ -12,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 from doctor_runs import distribution, doctor, doctor_command, modules, program
+
+from sim2real_bench.evaluation.supervisor.leases import TOKEN_VARIABLE
 
 MISSING = "raise ModuleNotFoundError(f'No module named {__name__!r}', name=__name__)"
 CRASHING = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
@@ -175,3 +179,28 @@ def test_an_expired_coppeliasim_says_so(tmp_path: Path) -> None:
     assert status == 1
     assert "This version has expired" in found["coppelia-program"]["found"]
     assert "COPPELIASIM_ROOT_DIR" in found["coppelia-program"]["remedy"]
+
+
+def test_what_a_killed_run_left_is_found_and_the_remedy_sweeps_it(tmp_path: Path) -> None:
+    """The guardian of a simulator is killed together with its owner; the simulator stays."""
+    environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+    ask = ("--only", "leftovers")
+    assert doctor(*ask, XDG_RUNTIME_DIR=tmp_path)[1]["leftovers"]["found"].endswith("supervision: 0")
+    stale = tmp_path / "sim2real-bench" / "ports" / "20008.lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], env=environment | {TOKEN_VARIABLE: "left"}
+    ) as left:
+        stale.write_text(json.dumps({"token": "left", "folder": "", "removal": [], "leader": 0, "created": 0.0}))
+        with stale.with_name("20000.lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            status, found = doctor(*ask, XDG_RUNTIME_DIR=tmp_path)
+            row = found["leftovers"]
+            assert (status, row["state"]) == (0, "weak")
+            left_behind = f"ports 20008 of killed runs; their processes {left.pid} still run"
+            assert row["found"] == f"{left_behind}; simulators that run under supervision: 1"
+            command = row["remedy"].partition(" (")[0]
+            subprocess.run(["sh", "-c", command], check=True, env=environment)
+            stale.with_name("20000.lock").unlink()
+        assert left.wait(30) == -signal.SIGKILL
+    assert not stale.exists()
+    assert doctor(*ask, XDG_RUNTIME_DIR=tmp_path)[1]["leftovers"]["state"] == "ok"

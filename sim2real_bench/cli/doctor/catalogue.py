@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     Check("shared-memory", "machine", "size of /dev/shm", machine.shared_memory),
     Check("open-files", "machine", "how many files may be open", machine.open_files, "main"),
     Check("cache-folder", "machine", "the user's cache can be written", machine.cache_folder),
+    Check("leftovers", "machine", "what killed runs left behind", machine.leftovers),
     Check("python", "libraries", "version of Python", libraries.python, "main"),
     Check("pins", "libraries", "installed versions against constraints.txt", libraries.pins),
     Check("numpy", "libraries", "NumPy and what is compiled against it", libraries.numpy, "main", _NUMERIC),

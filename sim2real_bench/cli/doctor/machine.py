@@ -10,7 +10,7 @@ import platformdirs
 import psutil
 
 from sim2real_bench.cli.doctor.check import Finding, Settings, absent, broken, weak, works
-from sim2real_bench.cli.doctor.remedies import as_root
+from sim2real_bench.cli.doctor.remedies import as_root, interpreter
 
 _GIB = 2**30
 _MEMORY_LEAST_GIB = 2.0
@@ -124,3 +124,25 @@ def cache_folder(settings: Settings) -> Finding:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def leftovers(settings: Settings) -> Finding:
+    """What killed runs left behind: leases of ports that nobody holds, and simulators that still use them."""
+    from sim2real_bench.evaluation.supervisor.leases import lease_folder
+    from sim2real_bench.evaluation.supervisor.survey import survey
+
+    states = survey(lease_folder())
+    stale = [state for state in states if not state.held]
+    held = f"simulators that run under supervision: {len(states) - len(stale)}"
+    if not stale:
+        return works(f"nothing; {held}")
+    left = [str(process) for state in stale for process in state.processes]
+    words = f"ports {', '.join(str(state.port) for state in stale)} of killed runs"
+    still = f"; their processes {', '.join(left)} still run" if left else ""
+    return weak(f"{words}{still}; {held}", _sweeping())
+
+
+def _sweeping() -> str:
+    module = "sim2real_bench.evaluation.supervisor.leases"
+    program = f"from {module} import lease_folder, sweep; sweep(lease_folder())"
+    return f'{interpreter()} -c "{program}" (the next evaluate does it, too)'

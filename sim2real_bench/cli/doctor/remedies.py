@@ -91,8 +91,13 @@ def pinned_install(*packages: str) -> str:
     return python_install("--force-reinstall", "--no-deps", *pins, *packages)
 
 
+def interpreter() -> str:
+    """The Python this program runs in, as one types it here."""
+    return _short(Path(sys.executable))
+
+
 def _pip() -> str:
-    return f"{_short(Path(sys.executable))} -m pip"
+    return f"{interpreter()} -m pip"
 
 
 def _short(path: Path) -> str:
