@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sim2real_bench.agents.agent import Action
-from sim2real_bench.envs.observation import RGB, Observation
+from sim2real_bench.envs.observation import RGB, SPEED, Observation
 from sim2real_bench.evaluation.faults.kinds import Fault
 
 _FULL_THROTTLE = {"fast": 1.0, "slow": 0.5}
@@ -26,7 +26,7 @@ class StraightAgent:
         fault: what it does wrong, at the tick of the episode when it is asked for the action, or None.
     """
 
-    observations: tuple[str, ...] = (RGB,)
+    observations: tuple[str, ...] = (RGB, SPEED)
 
     def __init__(self, throttle: float, fault: Fault | None = None) -> None:
         self._throttle, self._fault = throttle, fault

@@ -64,6 +64,10 @@ class SimulatorOptions:
                 "start a server for each"
             )
 
+    @property
+    def _launches(self) -> bool:
+        return bool(self.launch or self.launch_docker)
+
     def worker_count(self, configuration: Configuration) -> int:
         """How many simulators run at once."""
         if configuration.backend == "server":
@@ -73,9 +77,10 @@ class SimulatorOptions:
     def environment_options(self, configuration: Configuration) -> dict[str, object]:
         """Keyword arguments of the environment."""
         options: dict[str, object] = {"backend": configuration.backend, "town": configuration.town}
-        if configuration.backend == "server" and not (self.launch or self.launch_docker):
-            options |= {"host": self.host or "127.0.0.1", "port": self.port}
-        return options
+        if configuration.backend == "server" and configuration.target == "carla" and not self._launches:
+            return options | {"host": self.host or "127.0.0.1", "port": self.port}
+        typed = {"host": self.host, "port": self.port}
+        return options | {name: value for name, value in typed.items() if value is not None}
 
     def keeper(self, configuration: Configuration) -> SlotKeeper | None:
         """What starts, watches and replaces the simulators; None where the environment finds its own.
