@@ -13,9 +13,19 @@ from typing import Protocol
 from sim2real_bench.agents.controllers import ControllerChoice
 from sim2real_bench.errors import RecordError, SimulatorError
 from sim2real_bench.evaluation.driving import Phase
-from sim2real_bench.evaluation.executors import open_executor
+from sim2real_bench.evaluation.execution.executors import open_executor
+from sim2real_bench.evaluation.execution.interruption import ended_in_order
+from sim2real_bench.evaluation.execution.work import Executor, WorkerLostError
+from sim2real_bench.evaluation.execution.worker import (
+    DriveTask,
+    DrivingContext,
+    DrivingSetup,
+    EnvironmentSpec,
+    SpawnCountTask,
+    agent_failure,
+    infrastructure_failure,
+)
 from sim2real_bench.evaluation.film_choice import film_path, keep_chosen_films, remove_torn_films
-from sim2real_bench.evaluation.interruption import ended_in_order
 from sim2real_bench.evaluation.plan import (
     Episode,
     EvaluationPlan,
@@ -36,16 +46,6 @@ from sim2real_bench.evaluation.records import (
 )
 from sim2real_bench.evaluation.settings import RunSettings
 from sim2real_bench.evaluation.table import Table, build_table, write_table
-from sim2real_bench.evaluation.work import Executor, WorkerLostError
-from sim2real_bench.evaluation.worker import (
-    DriveTask,
-    DrivingContext,
-    DrivingSetup,
-    EnvironmentSpec,
-    SpawnCountTask,
-    agent_failure,
-    infrastructure_failure,
-)
 
 _LOG = logging.getLogger(__name__)
 PLAN_FILE = "plan.json"

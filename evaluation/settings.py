@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sim2real_bench.errors import ConfigurationError
 from sim2real_bench.evaluation.cluster.settings import RaySettings
+from sim2real_bench.evaluation.execution.slots import SlotKeeper
 from sim2real_bench.evaluation.plan import Configuration
-from sim2real_bench.evaluation.slots import SlotKeeper
 
 
 @dataclass(frozen=True)

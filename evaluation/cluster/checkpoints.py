@@ -14,8 +14,8 @@ from platformdirs import user_cache_path
 from sim2real_bench.agents.atomic_files import write_atomically
 from sim2real_bench.agents.cards import card_path, weights_path
 from sim2real_bench.errors import CheckpointError
-from sim2real_bench.evaluation.work import Heartbeat
-from sim2real_bench.evaluation.worker import DrivingContext, DrivingSetup
+from sim2real_bench.evaluation.execution.work import Heartbeat
+from sim2real_bench.evaluation.execution.worker import DrivingContext, DrivingSetup
 
 _NAME = "weights"
 

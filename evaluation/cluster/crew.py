@@ -11,8 +11,8 @@ from sim2real_bench.evaluation.cluster.connection import ClusterConnection
 from sim2real_bench.evaluation.cluster.node_worker import node_worker_class
 from sim2real_bench.evaluation.cluster.settings import RaySettings
 from sim2real_bench.evaluation.cluster.versions import differences, installed
-from sim2real_bench.evaluation.slots import SlotKeeper
-from sim2real_bench.evaluation.work import Setup
+from sim2real_bench.evaluation.execution.slots import SlotKeeper
+from sim2real_bench.evaluation.execution.work import Setup
 
 _BESIDES = 3  # calls an actor serves at once: a task, whether it is alive, and its end
 

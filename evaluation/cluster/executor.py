@@ -17,9 +17,9 @@ from sim2real_bench.evaluation.cluster.connection import ClusterConnection
 from sim2real_bench.evaluation.cluster.crew import Crew
 from sim2real_bench.evaluation.cluster.seat import Seat
 from sim2real_bench.evaluation.cluster.settings import RaySettings
-from sim2real_bench.evaluation.executors import QueuedExecutor
-from sim2real_bench.evaluation.slots import SlotKeeper
-from sim2real_bench.evaluation.work import Context, Setup
+from sim2real_bench.evaluation.execution.executors import QueuedExecutor
+from sim2real_bench.evaluation.execution.slots import SlotKeeper
+from sim2real_bench.evaluation.execution.work import Context, Setup
 
 _PATIENCE_S = 180.0  # without any worker, for a place in the cluster
 

@@ -27,7 +27,7 @@ def node_worker_class() -> type:
 
         def open(self, setup: Any, deadline_s: float, keeper: Any, threads: int) -> None:
             """Begin; to be called once, before the rest."""
-            from sim2real_bench.evaluation.executors import ProcessExecutor
+            from sim2real_bench.evaluation.execution.executors import ProcessExecutor
 
             self._executor = ProcessExecutor(setup, 1, deadline_s, keeper, threads).__enter__()
 

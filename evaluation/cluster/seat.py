@@ -12,8 +12,8 @@ from typing import Any
 
 from sim2real_bench.errors import ClusterError
 from sim2real_bench.evaluation.cluster.crew import Crew
-from sim2real_bench.evaluation.executors import Job
-from sim2real_bench.evaluation.work import VALUES, LastSign, WorkerLostError
+from sim2real_bench.evaluation.execution.executors import Job
+from sim2real_bench.evaluation.execution.work import VALUES, LastSign, WorkerLostError
 
 _LOG = logging.getLogger(__name__)
 _POLL_S = 0.25

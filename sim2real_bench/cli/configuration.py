@@ -46,9 +46,9 @@ def requested_configuration(
         ConfigurationError: something that cannot be used.
     """
     from sim2real_bench.evaluation.benchmarks import benchmark_named, choose
+    from sim2real_bench.evaluation.execution.worker import AGENTS
     from sim2real_bench.evaluation.plan import resolve_configuration
     from sim2real_bench.evaluation.rows import controller_ids, controllers_hash, resolve_rows
-    from sim2real_bench.evaluation.worker import AGENTS
     from sim2real_bench.presets import PRESETS
 
     benchmark = benchmark_named(benchmark_name)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sim2real_bench.evaluation.execution.slots import SlotKeeper
     from sim2real_bench.evaluation.plan import Configuration
-    from sim2real_bench.evaluation.slots import SlotKeeper
     from sim2real_bench.evaluation.supervisor import Launch
 
 

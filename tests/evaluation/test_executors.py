@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from sim2real_bench.errors import ConfigurationError, Sim2RealError
-from sim2real_bench.evaluation.executors import ProcessExecutor, WorkerLostError
+from sim2real_bench.evaluation.execution.executors import ProcessExecutor, WorkerLostError
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def test_leaving_ends_workers_in_the_middle_of_their_tasks():
 PARENT = """
 import sys
 from test_executors import Counting, Do
-from sim2real_bench.evaluation.executors import ProcessExecutor
+from sim2real_bench.evaluation.execution.executors import ProcessExecutor
 if __name__ == "__main__":
     with ProcessExecutor(Counting(), workers=1) as executor:
         print(executor.submit(Do("work")).result()[0], flush=True)

@@ -18,9 +18,8 @@ from types import TracebackType
 from typing import Any, Generic, Self
 
 from sim2real_bench.errors import ConfigurationError, SimulatorError
-from sim2real_bench.evaluation.settings import RunSettings
-from sim2real_bench.evaluation.slots import Endpoint, SimulatorSlot, SlotKeeper
-from sim2real_bench.evaluation.work import (
+from sim2real_bench.evaluation.execution.slots import Endpoint, SimulatorSlot, SlotKeeper
+from sim2real_bench.evaluation.execution.work import (
     Context,
     Executor,
     Heartbeat,
@@ -30,7 +29,8 @@ from sim2real_bench.evaluation.work import (
     Task,
     WorkerLostError,
 )
-from sim2real_bench.evaluation.worker_process import WorkerProcess
+from sim2real_bench.evaluation.execution.worker_process import WorkerProcess
+from sim2real_bench.evaluation.settings import RunSettings
 
 __all__ = [
     "Executor",

@@ -22,8 +22,8 @@ from typing import Any
 import psutil
 
 from sim2real_bench.errors import Sim2RealError, SimulatorError
-from sim2real_bench.evaluation.slots import Endpoint
-from sim2real_bench.evaluation.work import VALUES, Heartbeat, LastSign, Setup, Task, WorkerLostError
+from sim2real_bench.evaluation.execution.slots import Endpoint
+from sim2real_bench.evaluation.execution.work import VALUES, Heartbeat, LastSign, Setup, Task, WorkerLostError
 
 _LOG = logging.getLogger(__name__)
 _POLL_S = 0.25

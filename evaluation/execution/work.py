@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from sim2real_bench.errors import SimulatorError
-from sim2real_bench.evaluation.slots import Endpoint
+from sim2real_bench.evaluation.execution.slots import Endpoint
 
 VALUES = 4
 

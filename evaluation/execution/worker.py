@@ -18,10 +18,10 @@ from sim2real_bench.agents.agent import Agent
 from sim2real_bench.agents.controllers import STANDARD_CHOICE, ControllerChoice
 from sim2real_bench.errors import ConfigurationError, Sim2RealError, SimulatorError
 from sim2real_bench.evaluation.driving import Drive, Phase, Watch, drive_episode
+from sim2real_bench.evaluation.execution.slots import Endpoint
+from sim2real_bench.evaluation.execution.work import Heartbeat, LastSign
 from sim2real_bench.evaluation.plan import Episode, Limits, MethodRow
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome
-from sim2real_bench.evaluation.slots import Endpoint
-from sim2real_bench.evaluation.work import Heartbeat, LastSign
 
 _LOG = logging.getLogger(__name__)
 AGENTS = "sim2real_bench.distill.method:build_agent"

@@ -1,0 +1,1 @@
+"""Where and by whom tasks are done: executors, worker processes, what keeps their simulators."""
