@@ -25,7 +25,7 @@ from sim2real_bench.evaluation.execution.worker import (
     agent_failure,
     infrastructure_failure,
 )
-from sim2real_bench.evaluation.film_choice import film_path, keep_chosen_films, remove_torn_films
+from sim2real_bench.evaluation.film.choice import film_path, keep_chosen_films, remove_torn_films
 from sim2real_bench.evaluation.plan import (
     Episode,
     EvaluationPlan,
@@ -84,7 +84,7 @@ def evaluate(settings: RunSettings, progress: Progress | None = None) -> Table:
     """
     setup = driving_setup(settings)
     if settings.film:
-        from sim2real_bench.evaluation.video_stream import find_encoder
+        from sim2real_bench.evaluation.film.stream import find_encoder
 
         find_encoder()  # told now, not after the first episode
     with ended_in_order(), RecordLog(settings.out) as log, open_executor(settings, setup) as executor:

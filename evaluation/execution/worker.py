@@ -195,7 +195,7 @@ class DriveTask:
     def _observations(self, agent: Agent) -> tuple[str, ...]:
         if self.film is None:
             return tuple(agent.observations)
-        from sim2real_bench.evaluation.filming import FILM_OBSERVATIONS
+        from sim2real_bench.evaluation.film.recorder import FILM_OBSERVATIONS
 
         # The film's first, whatever the agent: rows that are filmed share one environment.
         return tuple(dict.fromkeys((*FILM_OBSERVATIONS, *sorted(agent.observations))))
@@ -203,7 +203,7 @@ class DriveTask:
     def _driven(self, env: Any, agent: Agent, watch: Watch) -> EpisodeResult:
         if self.film is None:
             return drive_episode(env, agent, self.episode, self.limits, watch)
-        from sim2real_bench.evaluation.filming import Film
+        from sim2real_bench.evaluation.film.recorder import Film
 
         with Film(self.film, self.row.label, self.episode, self.limits, agent) as film:
             result = drive_episode(env, agent, self.episode, self.limits, watch, film.show)

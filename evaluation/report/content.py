@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sim2real_bench.evaluation.film_choice import chosen_episodes, find_film
+from sim2real_bench.evaluation.film.choice import chosen_episodes, find_film
 from sim2real_bench.evaluation.plan import EvaluationPlan, MethodRow
 from sim2real_bench.evaluation.records import EpisodeRecord, Outcome
 from sim2real_bench.evaluation.results import Results, read_results

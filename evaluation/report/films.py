@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sim2real_bench.errors import RecordError
-from sim2real_bench.evaluation.film_choice import BEST, MEDIAN, WORST
+from sim2real_bench.evaluation.film.choice import BEST, MEDIAN, WORST
 from sim2real_bench.evaluation.records import EpisodeRecord
 from sim2real_bench.evaluation.report.content import ReportRow, describe
 from sim2real_bench.evaluation.report.replays import Replay

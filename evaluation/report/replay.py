@@ -11,7 +11,8 @@ from sim2real_bench.errors import ConfigurationError, SimulatorError
 from sim2real_bench.evaluation.benchmarks import benchmark_named
 from sim2real_bench.evaluation.execution.executors import open_executor
 from sim2real_bench.evaluation.execution.worker import AGENTS, DriveTask
-from sim2real_bench.evaluation.film_choice import chosen_episodes, film_path, find_film
+from sim2real_bench.evaluation.film.choice import chosen_episodes, film_path, find_film
+from sim2real_bench.evaluation.film.stream import find_encoder
 from sim2real_bench.evaluation.plan import Configuration, Episode, MethodRow
 from sim2real_bench.evaluation.records import EpisodeRecord, EpisodeResult, Outcome, RecordLog
 from sim2real_bench.evaluation.report.replays import Replay, remember_replays
@@ -19,7 +20,6 @@ from sim2real_bench.evaluation.results import Results, read_results
 from sim2real_bench.evaluation.rows import resolve_rows
 from sim2real_bench.evaluation.runner import driving_setup
 from sim2real_bench.evaluation.settings import RunSettings
-from sim2real_bench.evaluation.video_stream import find_encoder
 
 EQUAL_M = 0.05
 """Two drives whose distances differ by less are the same drive."""

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sim2real_bench.errors import ForeignFileError, RecordError
 from sim2real_bench.evaluation.files import write_result_file
-from sim2real_bench.evaluation.film_choice import VIDEOS_FOLDER
+from sim2real_bench.evaluation.film.choice import VIDEOS_FOLDER
 from sim2real_bench.untrusted import read_bounded
 
 _FILE = "replays.json"

@@ -13,21 +13,21 @@ from fake_driving import FakeAgent, episode, limits, row, settings
 from fake_filming import CAMERA, ENVIRONMENT, PictureEnv
 
 from sim2real_bench.errors import MissingDependencyError
-from sim2real_bench.evaluation import video_stream
 from sim2real_bench.evaluation.driving import drive_episode
-from sim2real_bench.evaluation.film_choice import (
+from sim2real_bench.evaluation.film import stream as video_stream
+from sim2real_bench.evaluation.film.choice import (
     chosen_episodes,
     film_path,
     find_film,
     keep_chosen_films,
     remove_torn_films,
 )
-from sim2real_bench.evaluation.film_frames import HEIGHT, WIDTH, Caption, film_frame, with_ending
-from sim2real_bench.evaluation.filming import FILM_OBSERVATIONS, Film, ending_of
+from sim2real_bench.evaluation.film.frames import HEIGHT, WIDTH, Caption, film_frame, with_ending
+from sim2real_bench.evaluation.film.recorder import FILM_OBSERVATIONS, Film, ending_of
+from sim2real_bench.evaluation.film.stream import VideoError, VideoStream, find_encoder, partial_path
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome, read_records
 from sim2real_bench.evaluation.results import read_results
 from sim2real_bench.evaluation.runner import evaluate
-from sim2real_bench.evaluation.video_stream import VideoError, VideoStream, find_encoder, partial_path
 
 LIMITS = limits(horizon_ticks=30)
 CAPTION = Caption("task-distillation (map)", "controller 3 | rain | start 7", 1.2, 18.0, 5.0, -0.4, 0.3)

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from sim2real_bench.agents.agent import Action, Agent
 from sim2real_bench.envs.observation import LABELS, MAP_VIEW, RGB, SPEED, WAYPOINTS, Observation
-from sim2real_bench.evaluation.film_frames import Caption, film_frame, with_ending
+from sim2real_bench.evaluation.film.frames import Caption, film_frame, with_ending
+from sim2real_bench.evaluation.film.stream import Image, VideoStream
 from sim2real_bench.evaluation.plan import Episode, Limits
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome
-from sim2real_bench.evaluation.video_stream import Image, VideoStream
 
 FILM_OBSERVATIONS = (RGB, LABELS, MAP_VIEW, WAYPOINTS, SPEED)
 """What a film shows; an environment that is filmed renders these besides what the agent asks for."""

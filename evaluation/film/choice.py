@@ -7,10 +7,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from sim2real_bench.evaluation.film.stream import PARTIAL, SUFFIXES
 from sim2real_bench.evaluation.plan import EvaluationPlan
 from sim2real_bench.evaluation.records import EpisodeKey, EpisodeRecord
 from sim2real_bench.evaluation.results import Results
-from sim2real_bench.evaluation.video_stream import PARTIAL, SUFFIXES
 
 VIDEOS_FOLDER = "videos"
 WORST, MEDIAN, BEST = "worst", "median", "best"
