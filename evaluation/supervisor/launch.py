@@ -102,14 +102,15 @@ def carla_docker(
     return Launch("carla-docker", tuple(command), CARLA_PROBE, {"town": town}, {}, removal, inspection)
 
 
-def coppelia_command(command: str | Sequence[str]) -> Launch:
+def coppelia_command(command: str | Sequence[str], objects: Sequence[str] = ()) -> Launch:
     """CoppeliaSim 4.6 or newer on this machine.
 
     Args:
         command: a line or its parts, for example
             ``xvfb-run --auto-servernum ./coppeliaSim.sh -h -GzmqRemoteApi.rpcPort={port} scene.ttt``.
+        objects: paths that its scene must have, for example ``/UR5/joint``.
     """
-    return Launch("coppelia", _parts(command), COPPELIA_PROBE)
+    return Launch("coppelia", _parts(command), COPPELIA_PROBE, {"objects": tuple(objects)})
 
 
 def _parts(command: str | Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ import random
 import shutil
 import socket
 import subprocess
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -130,19 +129,20 @@ def evict(occupant: Occupant) -> None:
             process.kill()
     remove_outside(occupant.removal)
     folder = Path(occupant.folder)
-    if folder.name.startswith(FOLDER_PREFIX) and folder.parent == Path(tempfile.gettempdir()):
+    if folder.name.startswith(FOLDER_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_outside(removal: Sequence[str]) -> str:
-    """Run the command that removes a container; returns what it complained about, "" if it worked."""
+    """Run the command that removes a container; returns why one may be left, "" if none is."""
     if not removal:
         return ""
     try:
         done = subprocess.run(removal, capture_output=True, text=True, timeout=REMOVAL_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    return done.stderr.strip() if done.returncode else ""
+    gone = done.returncode == 0 or "no such container" in done.stderr.lower()
+    return "" if gone else done.stderr.strip()
 
 
 def _take(path: Path, create: bool = True) -> Lease | None:

@@ -36,7 +36,7 @@ class Policy:
     back_off_s: float = 1.0
     recycle_after: int | None = None
     memory_limit_mib: float | None = None
-    slow_fraction: float | None = None
+    slow_fraction: float | None = 0.2
     end_timeout_s: float = 5.0
     log_folder: Path | None = None
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from sim2real_bench.envs.health import Health
 from sim2real_bench.errors import ConnectionLostError, SimulatorError
-from sim2real_bench.evaluation.slots import Endpoint
+from sim2real_bench.evaluation.execution.slots import Endpoint
 from sim2real_bench.evaluation.supervisor import call_process
 from sim2real_bench.evaluation.supervisor.calls import CallProcess
 from sim2real_bench.evaluation.supervisor.launch import Launch
@@ -143,6 +143,8 @@ class Supervisor:
 
     def _slow(self, health: Health, fraction: float) -> str:
         """Compared with the first rate under the same sensors: they are part of a tick's work."""
+        if not health.ticks_per_s:
+            return ""  # it was not a time to tick
         first = self._rates.setdefault(health.sensors, health.ticks_per_s)
         if health.ticks_per_s >= fraction * first:
             return ""
