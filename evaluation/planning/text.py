@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MISSING = "–"
-_STARTS_SHOWN = 50
+_STARTS_SHOWN = 10
 
 
 def to_terminal(preview: Preview) -> RenderableType:

@@ -41,7 +41,7 @@ def test_the_text_counts_and_estimates():
     result = run("--methods", "reference", "--episodes", "60", "--results", accepted_result())
     assert result.exit_code == 0
     assert "60 starts x 5 controllers = 300 episodes for each of 1 rows (reference): 300 episodes" in result.text
-    assert "10 more" in result.text  # of sixty starts fifty are listed
+    assert "50 more" in result.text  # of sixty starts ten are listed
     assert re.search(r"reference +300 +\d+\.\d", result.text)
 
 
