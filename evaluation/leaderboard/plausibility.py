@@ -68,12 +68,10 @@ def _outcome(record: EpisodeRecord, configuration: Configuration) -> list[Findin
         Outcome.HORIZON: limits.horizon_ticks,
         Outcome.STUCK: limits.stuck_ticks,
         Outcome.OFF_ROAD: limits.off_road_ticks,
-    }
+    }.get(record.outcome, 0)
     found: list[Finding] = []
-    if record.ticks < shortest.get(record.outcome, 0):
-        found.append(
-            ("outcome", f"{record.outcome} takes {shortest[record.outcome]} ticks, the episode had {record.ticks}")
-        )
+    if record.ticks < shortest:
+        found.append(("outcome", f"{record.outcome} takes {shortest} ticks, the episode had {record.ticks}"))
     if record.outcome is Outcome.OFF_ROAD and record.off_road_share <= 0.0:
         found.append(("off_road_share", "0 in an episode that ended off the road"))
     if record.outcome is Outcome.AGENT_ERROR and not record.error:
