@@ -177,7 +177,7 @@ def method_named(name: str) -> Method:
         if name in METHODS:
             raise PlugInError(f"{name!r} is the name of a method and of an agent; uninstall or rename one of them")
         return _agent_alone(name)
-    method = METHODS.load(name)
+    method = METHODS.get(name, also=AGENTS.names()).load()
     if not isinstance(method, Method):
         raise ConfigurationError(f"method {name!r} is registered as {type(method).__name__}, not as a Method")
     if method.name != name:

@@ -138,8 +138,12 @@ class Registry:
         """All names, this package's first; imports no other package."""
         return list(dict.fromkeys([*self._specs, *(entry.name for entry in self._entry_points())]))
 
-    def get(self, name: str) -> Spec:
+    def get(self, name: str, also: Iterable[str] = ()) -> Spec:
         """The spec of a name.
+
+        Args:
+            name: what the user typed.
+            also: names of other kinds that are accepted in the same place, for the suggestions.
 
         Raises:
             UnknownNameError: with the nearest known names.
@@ -152,10 +156,11 @@ class Registry:
             return self._resolved(offers[0])
         if name in self._specs:
             return self._specs[name]
-        near = get_close_matches(name, self.names(), n=3, cutoff=0.4)
+        known = sorted({*self.names(), *also})
+        near = get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise UnknownNameError(
-            f"unknown {self.kind} {name!r}: {hint}known: {', '.join(sorted(self.names()))} (see: sim2real-bench list)"
+            f"unknown {self.kind} {name!r}: {hint}known: {', '.join(known)} (see: sim2real-bench list)"
         )
 
     def load(self, name: str) -> Any:
