@@ -14,7 +14,6 @@ from sim2real_bench.evaluation.statistics import (
     Float,
     Interval,
     bootstrap_interval,
-    completion_rate,
     difference_interval,
     distance_summary,
     improvement_interval,
@@ -152,10 +151,11 @@ def _mean_change(a: _Side, b: _Side, before: Float, after: Float, level: float) 
 
 
 def _episode_interval(a: _Side, b: _Side, paired: bool, level: float) -> Interval | None:
+    """Of the difference of means; episodes resampled, in pairs where there are pairs."""
     if paired:
         return bootstrap_interval(b.distances - a.distances, a.controllers, level=level)
-    statistics = (weighted_controller_mean(side.distances, side.controllers) for side in (b, a))
-    return difference_interval(*statistics, (b.controllers, a.controllers), level=level)
+    before, after = (weighted_controller_mean(side.distances, side.controllers) for side in (a, b))
+    return difference_interval(after, before, (b.controllers, a.controllers), level=level)
 
 
 def _iqm_change(a: _Side, b: _Side, level: float) -> Change:
@@ -168,10 +168,9 @@ def _iqm_change(a: _Side, b: _Side, level: float) -> Change:
 
 
 def _completion_change(a: _Side, b: _Side, threshold_m: int, level: float) -> Change:
-    reached = [(side.distances >= threshold_m).astype(np.float64) for side in (a, b)]
-    change = _mean_change(a, b, *reached, level)
-    before, after = (completion_rate(side.distances, threshold_m) for side in (a, b))
-    return Change(before, after, after - before, change.ci_by_start)
+    """Of the share of episodes that came so far; of the controllers' shares, where one lacks episodes."""
+    before, after = ((side.distances >= threshold_m).astype(np.float64) for side in (a, b))
+    return _mean_change(a, b, before, after, level)
 
 
 def _infractions_per_km(drives: Drives) -> float | None:
