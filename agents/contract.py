@@ -10,6 +10,7 @@ class TestMyControllers(ControllersContract):
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -116,7 +117,7 @@ class AgentContract:
     def drive(self, agent: Agent, seed: int) -> list[Action]:
         """The actions of a short made-up episode."""
         agent.reset(seed)
-        return [np.copy(agent.act(observation)) for observation in made_up_observations(agent.observations, seed)]
+        return [copy(agent.act(observation)) for observation in made_up_observations(agent.observations, seed)]
 
 
 class ControllersContract:
@@ -169,6 +170,7 @@ class ControllersContract:
             controller.reset()
             assert controller.waypoints is None
             controller.action(_BENDS["left"], 3.0)
+            assert controller.waypoints is not None, "waypoints is None after an action: keep the path there"
             np.testing.assert_allclose(controller.waypoints, _BENDS["left"])
 
     def test_it_refuses_what_is_not_finite(self) -> None:
