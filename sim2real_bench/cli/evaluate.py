@@ -203,7 +203,7 @@ def _label(record: EpisodeRecord) -> str:
 def _show(table: Table, folder: Path) -> None:
     from rich.console import Console
 
-    from sim2real_bench.evaluation.table_text import to_terminal
+    from sim2real_bench.evaluation.table.text import to_terminal
 
     console = Console()
     if not console.is_terminal:

@@ -13,7 +13,7 @@ from scipy import stats
 from sim2real_bench.evaluation.plan import make_plan
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome, episode_key, make_record
 from sim2real_bench.evaluation.table import build_table, write_table
-from sim2real_bench.evaluation.table_text import to_csv, to_markdown, to_terminal
+from sim2real_bench.evaluation.table.text import to_csv, to_markdown, to_terminal
 
 ROWS = (row("reference"), row("direct"), row("task-distillation", "map"), row("task-distillation", "camera"))
 METRES = {"reference": 300.0, "direct": 40.0, "map": 200.0, "camera": 120.0}

@@ -1,20 +1,30 @@
-"""The table as text: Markdown, CSV, and rich for the terminal."""
+"""The table as text: JSON, Markdown and CSV files, and rich for the terminal."""
 
 from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sim2real_bench.evaluation.table import Difference, Table, TableRow
+from sim2real_bench.evaluation.files import write_result_file
+from sim2real_bench.evaluation.table.model import Difference, Table, TableRow
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+TABLE_FILES = ("table.json", "table.csv", "table.md")
 MISSING = "–"
 _SUPERVISION = "supervision"
 _WIDE = 140
 _WIDE_ONLY = ("IQM m", "min", "max", "2 s odometer m")
+
+
+def write_table(table: Table, folder: Path) -> None:
+    """Write ``table.json``, ``table.csv`` and ``table.md``, each in one step."""
+    texts = (table.to_json(), to_csv(table), to_markdown(table))
+    for name, text in zip(TABLE_FILES, texts, strict=True):
+        write_result_file(folder / name, text)
 
 
 def to_markdown(table: Table) -> str:
