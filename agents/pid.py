@@ -3,11 +3,13 @@
 from collections import deque
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from sim2real_bench.errors import ConfigurationError
+from sim2real_bench.errors import ConfigurationError, ForeignFileError
+from sim2real_bench.untrusted import parse_model, read_bounded
 
 CONTROLLERS_FILE = Path(__file__).with_name("controllers_v1.json")
+MAX_CONTROLLERS_BYTES = 1 << 20
 
 
 class _Frozen(BaseModel):
@@ -110,8 +112,8 @@ def read_controllers(path: Path = CONTROLLERS_FILE) -> ControllerSet:
         ConfigurationError: it is missing, no valid JSON, or its ids are not 0, 1, 2, ... in order.
     """
     try:
-        result = ControllerSet.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, ValidationError) as error:
+        result = parse_model(ControllerSet, read_bounded(path, MAX_CONTROLLERS_BYTES), path.name)
+    except (OSError, ForeignFileError) as error:
         raise ConfigurationError(
             f"cannot read the controllers in {path}: {error}; "
             "make the file with: python -m sim2real_bench.agents.tune_controllers"

@@ -108,7 +108,7 @@ def read_state(path: Path, network: nn.Module, optimiser: torch.optim.Adam, conf
         return TrainingState(
             about["step"], about["running_loss"], about["best_step"], about["best_loss"], best, history
         )  # fmt: skip
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
             f"the training state {path} cannot be continued ({error}); train again without --resume"
         ) from error

@@ -25,6 +25,7 @@ from sim2real_bench.errors import ForeignFileError
 MAX_PROBLEMS = 50
 """Named per text; a file with more is not mended by hand."""
 _SHOWN_CHARACTERS = 300
+_LONG_LINE = 4000
 _MAX_DIGITS = 20  # of an integer
 _WALKED_CHARACTERS = 1 << 20  # beyond it an error names the line where the text begins
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -66,10 +67,17 @@ def problems_error(problems: list[Problem]) -> ForeignFileError:
 def printable(text: str, limit: int = _SHOWN_CHARACTERS) -> str:
     """A stranger's text made fit for a terminal: no control or direction characters, one line, cut at ``limit``."""
     shown = "".join(
-        character if unicodedata.category(character) not in _INVISIBLE else f"\\u{ord(character):04x}"
+        character
+        if character == "\t" or unicodedata.category(character) not in _INVISIBLE
+        else f"\\u{ord(character):04x}"
         for character in text[: limit + 1]
     )
     return shown if len(text) <= limit else shown[:limit] + "…"
+
+
+def printable_lines(text: str) -> str:
+    """The same for a text of several lines, which stay apart."""
+    return "\n".join(printable(line, _LONG_LINE) for line in text.split("\n"))
 
 
 def read_bounded(path: Path, limit: int, *, follow_links: bool = True) -> bytes:

@@ -102,7 +102,7 @@ def read_state(path: Path, settings: dict[str, Any]) -> TrainingState:
             facts["settings"],
             tensors,
         )
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CheckpointError(f"cannot read the training state {path}: {error!r}; start without --resume") from error
     differing = sorted(name for name in settings if state.settings.get(name) != settings[name])
     if differing:

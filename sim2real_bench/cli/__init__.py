@@ -27,7 +27,9 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except Sim2RealError as error:
-            typer.echo(f"error: {error}", err=True)
+            from sim2real_bench.untrusted import printable_lines
+
+            typer.echo(f"error: {printable_lines(str(error))}", err=True)
             raise typer.Exit(WRONG_USAGE if isinstance(error, ConfigurationError) else FAILED) from error
         except KeyboardInterrupt as interruption:
             typer.echo("interrupted; run the same command again to go on where it stopped", err=True)
