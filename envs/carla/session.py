@@ -92,19 +92,18 @@ class Session:
         with self.connection.translated("reading the settings"):
             settings = self._world.get_settings()
             town = short_name(self._world.get_map().name)
-        wrong = [
-            f"{field}={getattr(settings, field)!r} instead of {value!r}"
-            for field, value in _SETTINGS.items()
-            if not _same(getattr(settings, field), value)
-        ]
+        wrong = _differences(settings)
         if town != self.town:
             wrong.append(f"town {town!r} instead of {self.town!r}")
+        self._refuse(wrong)
+        self._frame = None
+
+    def _refuse(self, wrong: list[str]) -> None:
         if wrong:
             raise SettingsChangedError(
                 f"the server at {self.connection.address} runs with {'; '.join(wrong)}: another client changed it. "
                 "Give each environment a server of its own"
             )
-        self._frame = None
 
     def set_weather(self, weather: Weather) -> None:
         """Change the weather from the next tick on."""
@@ -152,10 +151,15 @@ class Session:
     def await_events(self) -> None:
         """Give events of the last tick time to arrive: the server sent them before it answers this question.
 
-        Nothing tells a client that a tick had no event, and they travel on connections of their own.
+        Nothing tells a client that a tick had no event, and they travel on connections of their own. The question is
+        one whose answer is worth having: whether the server still holds our settings.
+
+        Raises:
+            SettingsChangedError: it does not.
         """
         with self.connection.translated("a question after a tick"):
-            self._world.get_settings()
+            settings = self._world.get_settings()
+        self._refuse(_differences(settings))
 
     # -- actors --------------------------------------------------------------------------------------------------
 
@@ -241,6 +245,15 @@ class Session:
         settings.synchronous_mode = False
         settings.fixed_delta_seconds = None
         self._world.apply_settings(settings)
+
+
+def _differences(settings: Any) -> list[str]:
+    """Where a ``carla.WorldSettings`` is not what an episode depends on."""
+    return [
+        f"{field}={getattr(settings, field)!r} instead of {value!r}"
+        for field, value in _SETTINGS.items()
+        if not _same(getattr(settings, field), value)
+    ]
 
 
 def short_name(map_name: str) -> str:

@@ -211,6 +211,15 @@ def test_settings_changed_by_somebody_else(session: Session, server: FakeServer,
         session.assert_settings()
 
 
+@pytest.mark.parametrize(("field", "value"), [("max_substeps", 1), ("no_rendering_mode", True)])
+def test_settings_changed_in_mid_episode(session: Session, server: FakeServer, field: str, value: Any) -> None:
+    session.tick()
+    session.await_events()
+    setattr(server.settings, field, value)
+    with pytest.raises(SettingsChangedError, match=f"{field}={value!r} instead of"):
+        session.await_events()
+
+
 def test_a_town_loaded_by_somebody_else(session: Session, server: FakeServer) -> None:
     server.town = "Town02"
     with pytest.raises(SettingsChangedError, match="town 'Town02' instead of 'Town01'"):
