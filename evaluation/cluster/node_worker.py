@@ -27,9 +27,12 @@ def node_worker_class() -> type:
 
         def open(self, setup: Any, deadline_s: float, keeper: Any, threads: int) -> None:
             """Begin; to be called once, before the rest."""
+            import threading
+
             from sim2real_bench.evaluation.execution.executors import ProcessExecutor
 
             self._executor = ProcessExecutor(setup, 1, deadline_s, keeper, threads).__enter__()
+            threading.Thread(target=self._end_with_raylet, daemon=True).start()
 
         def run(self, task: Any) -> tuple[bool, Any]:
             """(True, result) or (False, exception)."""
@@ -45,5 +48,16 @@ def node_worker_class() -> type:
         def close(self) -> None:
             """End the worker and its simulator, also at work."""
             self._executor.shutdown()
+
+        def _end_with_raylet(self) -> None:
+            """Ray leaves an actor at work alone when the process that started it, the node's raylet, dies."""
+            import os
+            import time
+
+            raylet = os.getppid()
+            while os.getppid() == raylet:
+                time.sleep(1.0)
+            self._executor.shutdown()
+            os._exit(1)
 
     return NodeWorker

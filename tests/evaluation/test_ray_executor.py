@@ -1,5 +1,6 @@
 """Evaluations on a Ray cluster of two nodes: the same records, a node that dies, workers that die, what is refused."""
 
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from sim2real_bench.errors import ClusterError, ConfigurationError, MissingDepen
 from sim2real_bench.evaluation.cluster import connection, crew, seat
 from sim2real_bench.evaluation.cluster.executor import RayExecutor
 from sim2real_bench.evaluation.cluster.settings import RaySettings
-from sim2real_bench.evaluation.executors import WorkerLostError, open_executor
+from sim2real_bench.evaluation.execution.executors import WorkerLostError, open_executor
 from sim2real_bench.evaluation.records import Outcome, read_records
 from sim2real_bench.evaluation.runner import evaluate
 
@@ -180,6 +181,16 @@ def test_an_actor_dies_or_does_not_answer(monkeypatch, nodes, number):
     wait_until(lambda: not alive(pid))
 
 
+def test_only_the_raylet_dies_and_what_it_had_started_ends(nodes):
+    with RayExecutor(Counting(), 2, settings=nodes.ray) as executor:
+        pids = [future.result()[0] for future in [executor.submit(Do("slow but alive")) for _ in range(2)]]
+        (pid,) = [pid for pid in pids if raylet_of(pid, nodes) == nodes.raylets[-1]]
+        os.kill(nodes.raylets[-1], signal.SIGKILL)
+        wait_until(lambda: not alive(pid))
+        nodes.say("kill")
+        nodes.say("add")
+
+
 RUN = """
 import sys
 from test_ray_executor import on_ray
@@ -268,3 +279,37 @@ def test_without_ray_the_install_line_is_told(monkeypatch):
 def test_films_are_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="report DIR --film"):
         open_executor(replace(on_ray(tmp_path, RaySettings()), film=True), Counting())
+
+
+def embedded_servers(nodes):
+    """Process ids of the servers on the nodes."""
+    module = "sim2real_bench.envs.carla.embedded"
+    below = [process for raylet in nodes.raylets for process in psutil.Process(raylet).children(recursive=True)]
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [process.pid for process in below if module in process.cmdline()]
+    return embedded_servers(nodes)
+
+
+@pytest.mark.simulator
+def test_simulators_run_beside_their_workers_and_end_with_a_killed_run(carla_embedded, tmp_path, nodes):
+    command = [
+        sys.executable, "-m", "sim2real_bench", "evaluate", "--executor", "ray", "--ray-address", nodes.ray.address,
+        "--workers", "2", "--methods", "reference", "--episodes", "1", "--horizon", "20", "--out", tmp_path,
+    ]  # fmt: skip
+    with (tmp_path / "first").open("w") as text:
+        run = subprocess.Popen(command, stdout=text, stderr=text, env=with_this_folder())
+        try:
+            wait_until(lambda: (tmp_path / "episodes.jsonl").exists() and len(records_of(tmp_path)) >= 1, 120)
+            servers = embedded_servers(nodes)
+        finally:
+            run.kill()
+            run.wait()
+    assert servers
+    wait_until(lambda: not any(map(alive, servers)))
+    done = subprocess.run(command, capture_output=True, text=True, env=with_this_folder(), check=True)
+    assert "reference" in done.stdout
+    assert "ray" not in done.stderr
+    records = finished(records_of(tmp_path))
+    assert len(records) == len({record.key for record in records}) == 5
+    assert all(record.ticks > 0 for record in records)
+    assert embedded_servers(nodes) == []
