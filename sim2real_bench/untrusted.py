@@ -99,9 +99,9 @@ def read_bounded(path: Path, limit: int, *, follow_links: bool = True) -> bytes:
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):
             _refuse(path, "is not a regular file")
-        data = stream.read(limit + 1)
-    if len(data) > limit:
-        size = max(found.st_size, len(data))
+        data = stream.read(limit + 1) if found.st_size <= limit else b""
+    size = max(found.st_size, len(data))  # it may grow while it is read
+    if size > limit:
         _refuse(path, f"has {size:,} bytes; at most {limit:,} are read")
     return data
 
