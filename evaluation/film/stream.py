@@ -126,7 +126,7 @@ class VideoStream:
             self._open(frame.shape[1], frame.shape[0])
         if frame.shape != self._shape:
             raise VideoError(f"{self.path}: a frame of shape {frame.shape} among frames of shape {self._shape}")
-        self._send(memoryview(np.ascontiguousarray(frame, np.uint8)).cast("B"))
+        self._send(np.ascontiguousarray(frame, np.uint8).data.cast("B"))
 
     def finish(self) -> Path:
         """Wait until the file is whole and give it its name.

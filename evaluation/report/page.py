@@ -139,7 +139,7 @@ def _charts(content: ReportContent) -> dict[str, Any]:
 
 def _films_by_episode(rows: Sequence[ReportRow], films: Films) -> dict[str, str]:
     """Identifier of the film of an episode, by the episode's identifier."""
-    found = {}
+    found: dict[str, str] = {}
     for row, shown in zip(rows, films.by_row, strict=True):
         places = {record.key: index for index, record in enumerate(row.records)}
         found |= {episode_id(row, places[film.record.key]): film.identifier for film in shown if film.source}

@@ -98,11 +98,12 @@ def _episode(row: ReportRow, index: int, record: EpisodeRecord, frame: TownFrame
     words = f"{row.label}: {describe(record)}"
     name = episode_id(row, index)
     start = element("circle", cx=float(points[0, 0]), cy=float(points[0, 1]), r=2.6, class_="start")
+    way = element("g", element("path", d=data, id=f"{name}-way"), class_="way")
+    reach = element("use", href=f"#{name}-way", class_="reach")  # the same line, broad and unseen, for the pointer
     return element(
-        "g", element("path", d=data, class_="reach"), element("path", d=data, class_="way"), start,
-        end_mark(record.outcome, float(points[-1, 0]), float(points[-1, 1]), 7.0), class_=f"episode {row.style}",
-        id=name, tabindex=-1, role="img", aria_label=words, data_tip=words, data_row=row.number,
-        data_outcome=str(record.outcome), data_film=films.get(name),
+        "g", reach, way, start, end_mark(record.outcome, float(points[-1, 0]), float(points[-1, 1]), 7.0),
+        class_=f"episode {row.style}", id=name, tabindex=-1, role="img", aria_label=words, data_tip=words,
+        data_row=row.number, data_outcome=str(record.outcome), data_film=films.get(name),
     )  # fmt: skip
 
 
