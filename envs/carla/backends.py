@@ -9,6 +9,7 @@ from sim2real_bench.errors import ConfigurationError
 
 DEFAULT_PORT = 2000
 CLIENT_VERSION = "0.9.16"
+_CONNECT_TIMEOUT_S = 2.0
 
 
 class Backend(Protocol):
@@ -106,13 +107,17 @@ class EmbeddedBackend:
 
 
 class AttachedEmbeddedBackend:
-    """An embedded server that somebody else started (a supervisor) and that outlives the environment."""
+    """An embedded server that somebody else started (a supervisor) and that outlives the environment.
+
+    One connection over which nothing is ever said tells, without any delay, that the server has ended.
+    """
 
     name = "embedded"
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         self.remedy = "whoever started the embedded server must start it again"
+        self._lifeline: socket.socket | None = None
 
     def version(self, protocol: str) -> str:
         """See ``Backend``."""
@@ -120,14 +125,29 @@ class AttachedEmbeddedBackend:
 
     def alive(self) -> bool:
         """See ``Backend``."""
-        return port_accepts(self.host, self.port)
+        if self._lifeline is None:
+            try:
+                self._lifeline = socket.create_connection((self.host, self.port), timeout=_CONNECT_TIMEOUT_S)
+            except OSError:
+                return False
+            self._lifeline.setblocking(False)
+        return not self.ended()
 
     def ended(self) -> bool:
         """See ``Backend``."""
-        return False
+        if self._lifeline is None:
+            return False
+        try:
+            return not self._lifeline.recv(1)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def close(self) -> None:
         """See ``Backend``; the server is not ours to end."""
+        if self._lifeline is not None:
+            self._lifeline.close()
 
 
 def backend_factory(name: str, host: str, port: int | None) -> Callable[[str], Backend]:
@@ -148,7 +168,7 @@ def backend_factory(name: str, host: str, port: int | None) -> Callable[[str], B
 def port_accepts(host: str, port: int) -> bool:
     """Whether something listens at a TCP port."""
     try:
-        with socket.create_connection((host, port), timeout=2.0):
+        with socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S):
             return True
     except OSError:
         return False
