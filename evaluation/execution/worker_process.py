@@ -28,7 +28,7 @@ from sim2real_bench.evaluation.execution.work import VALUES, Heartbeat, LastSign
 _LOG = logging.getLogger(__name__)
 _POLL_S = 0.25
 _LOOK_AFTER_S = 2.0  # a worker silent for less is not looked at
-_STARVED_FACTOR = 5.0  # a worker that could not run at all is given up after so many deadlines
+_STARVED_FACTOR = 3.0  # a worker that could not run at all is given up after so many deadlines
 _GRACE_S = 8.0
 _STARTUP_S = 180.0  # a new process imports its libraries, on a busy machine, before it takes a task
 # Libraries that start one thread per core each; read when they are loaded, so set before a worker imports anything.
@@ -105,7 +105,13 @@ class WorkerProcess:
         for stop, patience_s in ((self._process.terminate, _GRACE_S), (self._process.kill, _GRACE_S)):
             if self._process.exitcode is None:
                 stop()
+                self._continue()
                 self._process.join(patience_s)
+
+    def _continue(self) -> None:
+        """A process that somebody stopped would not notice that it is to end."""
+        if self._process.pid is not None and self._process.exitcode is None:
+            os.kill(self._process.pid, signal.SIGCONT)
 
     def _silent(self, sign: LastSign, able: bool) -> WorkerLostError:
         message = f"worker {self._process.pid} gave no sign of life for {sign.silent_s:.0f} s and was ended"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sim2real_bench.envs.carla.backends import ServerBackend, backend_factory
+from sim2real_bench.envs.carla.backends import AttachedEmbeddedBackend, ServerBackend, backend_factory
 from sim2real_bench.envs.carla.connection import Connection, SpawnBlockedError
 from sim2real_bench.envs.carla.session import Session, short_name
 from sim2real_bench.envs.carla.start import Draw, StartOptions, spawn_order
@@ -330,8 +330,9 @@ def test_backends() -> None:
     assert backend.port == 2000 and backend.version("0.9.16") == "server 0.9.16"
     with pytest.raises(ConfigurationError, match="choose 'embedded' or 'server'"):
         backend_factory("cloud", "127.0.0.1", None)
-    with pytest.raises(ConfigurationError, match="port=2000"):
-        backend_factory("embedded", "127.0.0.1", 2000)
+    attached = backend_factory("embedded", "127.0.0.1", 2001)("Town01")
+    assert isinstance(attached, AttachedEmbeddedBackend)
+    assert attached.port == 2001 and attached.version("0.9.16").startswith("embedded ")
 
 
 def test_start_options_are_checked() -> None:
