@@ -20,10 +20,9 @@ READING = (
     "rows that drove the very same episodes on the same simulator. Rows marked *published* are the papers' own "
     "figures, from other simulators and protocols: they stand beside ours and are never ranked with them."
 )
-_NARROW_COLUMNS = 11
-"""More do not fit a terminal; the pages show all."""
-_WIDE = 150
-_WIDE_ONLY = ("2 s odometer m", "off road", "reads", "printed as", "min", "max")
+_CHARACTERS_A_COLUMN = 11
+_WIDE = 160
+_WIDE_ONLY = ("95 %", "2 s odometer m", "off road", "printed as", "min", "max")
 
 
 def to_terminal(boards: Sequence[Board], published: Published, width: int) -> RenderableType:
@@ -66,6 +65,9 @@ def title_of(board: Board) -> str:
 
 def _notes(board: Board, published: Published, *, of_grids: bool = True) -> list[str]:
     notes = [note for grid in grids_of(board, published) for note in grid.notes] if of_grids else []
+    if of_grids:
+        rows = [entry.row for group in board.groups for entry in group.entries]
+        notes += [f"{row.label} reads {row.supervision}" for row in rows if row.supervision]
     if board.track:
         notes += [*board.track.notes, *(f"published: {source}" for source in sources_of(board.track, published))]
     notes += [
@@ -85,17 +87,21 @@ def _rich_table(grid: Grid, width: int) -> RenderableType:
     )
     kept = _kept_columns(grid, width)
     for place in kept:
-        shown.add_column(grid.header[place], justify="left" if place == 0 or _is_words(grid, place) else "right")
+        words = place == 0 or _is_words(grid, place)
+        shown.add_column(grid.header[place], justify="left" if words else "right", no_wrap=not words or place == 0)
     for row in grid.rows:
         shown.add_row(*(Text(printable(row[place])) for place in kept), style="dim" if grid.published else None)
     return shown
 
 
 def _kept_columns(grid: Grid, width: int) -> list[int]:
-    kept = [place for place, name in enumerate(grid.header) if width >= _WIDE or name not in _WIDE_ONLY]
+    """Columns that fit: what was measured, without the words that stand below the table, the last classes left out."""
+    left_out = ("reads",) if width >= _WIDE else ("reads", *_WIDE_ONLY)
+    kept = [place for place, name in enumerate(grid.header) if name not in left_out]
     kept = [place for place in kept if any(row[place] != MISSING for row in grid.rows)]
-    if len(kept) > _NARROW_COLUMNS + 2:
-        kept = [*kept[:_NARROW_COLUMNS], *(place for place in kept if grid.header[place] == "printed in")]
+    room = width // _CHARACTERS_A_COLUMN
+    if len(kept) > room:
+        kept = [*kept[: room - 1], *(place for place in kept[room - 1 :] if grid.header[place] == "printed in")]
     return kept
 
 

@@ -20,7 +20,7 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Bar:
-    """A distance with its range, metres: the 95 % interval where it was measured here, min to max where published."""
+    """A distance with its range, metres: measured rows' 95 % interval by start, published rows' min to max."""
 
     low: float
     middle: float
@@ -57,8 +57,9 @@ def grids_of(board: Board, published: Published) -> list[Grid]:
 def measured_grid(group: Group) -> Grid:
     """One group of measured rows."""
     thresholds = list(group.entries[0].row.completion)
-    header = ("method", "rank", "distance m", "95 %", "2 s odometer m", *(f"≥ {metres} m" for metres in thresholds),
-              "infractions /km", "off road", "episodes", "reads", "submission")  # fmt: skip
+    rates = [f"≥ {metres} m" for metres in thresholds]
+    header = ("method", "rank", "distance m", "95 %", "95 % by start", "2 s odometer m", *rates, "infractions /km",
+              "off road", "episodes", "reads", "submission")  # fmt: skip
     rows = tuple(_measured_cells(entry, thresholds) for entry in group.entries)
     bars = tuple(_measured_bar(entry) for entry in group.entries)
     return Grid(f"measured: {group.title}", header, rows, _measured_notes(group), published=False, bars=bars)
@@ -93,7 +94,8 @@ def _measured_cells(entry: Entry, thresholds: list[str]) -> tuple[str, ...]:
         row.label,
         MISSING if entry.rank is None else str(entry.rank),
         mean,
-        MISSING if distance.ci95 is None else f"[{distance.ci95[0]:.1f}, {distance.ci95[1]:.1f}]",
+        _interval(distance.ci95),
+        _interval(distance.ci95_by_start),
         _number(row.distance_2s_m, 1),
         *(_number(row.completion.get(metres), 2) for metres in thresholds),
         _number(row.infractions_per_km, 1),
@@ -108,10 +110,11 @@ def _measured_notes(group: Group) -> tuple[str, ...]:
     notes = []
     for entry in group.entries:
         if entry.difference is not None:
-            low, high = entry.difference.ci95 or (float("nan"), float("nan"))
+            difference = entry.difference
             notes.append(
-                f"{entry.row.label} - {entry.difference.baseline}: {entry.difference.mean:+.1f} m, 95 % "
-                f"[{low:.1f}, {high:.1f}] ({entry.difference.pairs} paired episodes, {entry.submission.name})"
+                f"{entry.row.label} - {difference.baseline}: {difference.mean:+.1f} m, 95 % by start "
+                f"{_interval(difference.ci95_by_start)}, by episode {_interval(difference.ci95)} "
+                f"({difference.pairs} paired episodes, {entry.submission.name})"
             )
         if entry.repeated_by:
             notes.append(f"{entry.row.label}: the same weights were driven again by {', '.join(entry.repeated_by)}")
@@ -159,7 +162,7 @@ def _measured_bar(entry: Entry) -> Bar | None:
     distance = entry.row.distance_m
     if distance.mean is None:
         return None
-    low, high = distance.ci95 or (distance.mean, distance.mean)
+    low, high = distance.ci95_by_start or distance.ci95 or (distance.mean, distance.mean)
     return Bar(low, distance.mean, high)
 
 
@@ -172,6 +175,10 @@ def _published_bar(row: PublishedRow, track: Track) -> Bar | None:
 
 def _heading(metric: Metric) -> str:
     return f"{metric.label} {metric.unit}" if metric.unit not in ("", "share") else metric.label
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return MISSING if interval is None else f"[{interval[0]:.1f}, {interval[1]:.1f}]"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sim2real_bench.evaluation.leaderboard.submit import SubmissionRequest
 
 FAILED = 1
-_PRINTED_WIDTH = 170
+_PRINTED_WIDTH = 180
 
 
 def command(
