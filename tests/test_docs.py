@@ -36,7 +36,7 @@ def test_the_python_blocks_of_a_page_run(page: Path, tmp_path: Path, request: py
     code = program(blocks_of(page))
     if STARTS_SIMULATORS.search(code):
         request.getfixturevalue("carla_embedded")
-    script = tmp_path / f"{page.stem}.py"
+    script = tmp_path / f"page_{page.stem}.py"  # not the name of a module
     script.write_text(code)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     result = subprocess.run(
