@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 from sim2real_bench.evaluation.benchmarks import STK_CARLA_V1
 from sim2real_bench.evaluation.plan import MethodRow, resolve_configuration
 from sim2real_bench.evaluation.settings import RunSettings
+from sim2real_bench.evaluation.supervisor import Launch
 
 ENVIRONMENT = "sim2real_bench.evaluation.faults.environment:FakeDriveEnv"
+PROBE = "sim2real_bench.evaluation.faults.environment:check"
+SERVER = "sim2real_bench.evaluation.faults.server"
 AGENTS = "sim2real_bench.evaluation.faults.agents:build_agent"
 _BENCHMARK = replace(STK_CARLA_V1, name="fake-v1", source="fake", target="fake", towns={"fake": "Road"})
 
@@ -63,3 +67,22 @@ def fake_settings(
     return RunSettings(
         configuration=configuration, out=out, workers=workers, environment_options=options, deadline_s=deadline_s
     )
+
+
+def fake_launch(faults: Sequence[str] = (), counts: Path | None = None, start: str = "", starts: int = 0) -> Launch:
+    """How a supervisor starts fake simulators.
+
+    Args:
+        faults: of the simulators, see ``Fault``.
+        counts: folder that counts how often each happened.
+        start: ``crash`` or ``hang``: at the start; "" for neither.
+        starts: how often that happens, counted in the folder; 0 for always.
+    """
+    command = [sys.executable, "-m", SERVER, "--port", "{port}"]
+    for fault in faults:
+        command += ["--fault", fault]
+    if counts is not None:
+        counts.mkdir(parents=True, exist_ok=True)
+        command += ["--counts", str(counts)]
+    command += ["--start", start, "--starts", str(starts)] if start else []
+    return Launch("fake", tuple(command), PROBE)

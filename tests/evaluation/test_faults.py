@@ -9,13 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sim2real_bench.errors import ConfigurationError
+from sim2real_bench.errors import ConfigurationError, SimulatorError
 from sim2real_bench.evaluation.faults.kinds import KINDS, Consequence, Fault, FaultCounter, Place
 from sim2real_bench.evaluation.faults.page import markdown_table
-from sim2real_bench.evaluation.faults.settings import fake_settings
+from sim2real_bench.evaluation.faults.settings import fake_launch, fake_settings
 from sim2real_bench.evaluation.plan import make_plan
 from sim2real_bench.evaluation.records import Outcome, read_records
 from sim2real_bench.evaluation.runner import evaluate
+from sim2real_bench.evaluation.supervisor import Policy, SupervisorKeeper
 
 OUTSIDE = [kind for kind in KINDS if kind.place is not Place.AGENT]
 AGENTS = [kind for kind in KINDS if kind.place is Place.AGENT]
@@ -156,3 +157,57 @@ def test_faults_are_counted_over_processes(tmp_path):
 def test_the_page_shows_every_fault():
     page = Path(__file__).parents[2] / "docs" / "faults.md"
     assert markdown_table() in page.read_text(encoding="utf-8"), "run: python -m sim2real_bench.evaluation.faults.page"
+
+
+def supervised(out, launch, **settings):
+    """A run whose simulators are kept by supervisors."""
+    policy = Policy(start_timeout_s=settings.pop("start_timeout_s", 60.0), back_off_s=0.0, start_attempts=2,
+                    recycle_after=settings.pop("recycle_after", None),
+                    memory_limit_mib=settings.pop("memory_limit_mib", None))  # fmt: skip
+    made = fake_settings(out, methods=("fast",), episodes=3, timeout_s=settings.pop("timeout_s", 5.0))
+    return replace(made, keeper=SupervisorKeeper(launch, policy), **settings)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    evaluate(fake_settings(folder, methods=("fast",), episodes=3))
+    return comparable(read_records(folder / "episodes.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("faults", "settings", "failures"),
+    [
+        (("segfault@9*2", "hang@30*1"), {"timeout_s": 1.0}, 3),
+        (("leak@3*0",), {"memory_limit_mib": 200.0}, 0),
+        ((), {"recycle_after": 4}, 0),
+    ],
+    ids=["crash and hang", "leak", "recycled"],
+)
+def test_supervised_simulators_are_replaced(tmp_path, caplog, undisturbed, faults, settings, failures):
+    launch = fake_launch(faults, tmp_path / "counts")
+    before = children()
+    with caplog.at_level("INFO"):
+        table = evaluate(supervised(tmp_path / "out", launch, **settings))
+    assert children() == before
+    assert table.complete
+    assert comparable(read_records(tmp_path / "out" / "episodes.jsonl")) == undisturbed
+    assert table.rows[0].infrastructure_failures == failures
+    assert len(re.findall("fake is replaced: ", caplog.text)) >= 3
+
+
+def test_a_simulator_that_crashes_at_some_starts_costs_no_attempt(tmp_path, undisturbed):
+    launch = fake_launch((), tmp_path / "counts", start="crash", starts=1)
+    table = evaluate(supervised(tmp_path / "out", launch))
+    assert comparable(read_records(tmp_path / "out" / "episodes.jsonl")) == undisturbed
+    assert table.rows[0].infrastructure_failures == 0
+
+
+@pytest.mark.parametrize(("start", "text"), [("crash", "no device found"), ("hang", "did not start in 2 attempts")])
+def test_a_simulator_that_never_starts_ends_the_run_with_its_log(tmp_path, start, text):
+    launch = fake_launch((), tmp_path / "counts", start=start)
+    before = children()
+    with pytest.raises(SimulatorError, match=f"(?s)did not tell its spawn points in 1 tries.*{text}.*doctor"):
+        evaluate(supervised(tmp_path / "out", launch, attempts=1, start_timeout_s=2.0))
+    assert children() == before
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"episodes.jsonl"}
