@@ -14,7 +14,6 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from json.decoder import scanstring
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn, TypeVar
 
@@ -276,7 +275,7 @@ def _members(text: str, position: int) -> Iterator[tuple[str | int, int]]:
     while text[position] not in "]}":
         name: str | int = index
         if opening == "{":
-            name, position = scanstring(text, position + 1)
+            name, position = decoder.raw_decode(text, position)
             position = _after_blank(text, _after_blank(text, position) + 1)
         yield name, position
         _, position = decoder.raw_decode(text, position)

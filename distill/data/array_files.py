@@ -109,7 +109,7 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, kind: Any) -> 
     stream, shape, first_fastest = _open_entry(archive, entry, kind)
     with stream:
         flat = np.empty(int(np.prod(shape, dtype=np.int64)), kind)
-        view = memoryview(flat).cast("B") if flat.size else memoryview(b"")
+        view = flat.data.cast("B") if flat.size else memoryview(b"")
         while view:
             count = stream.readinto(view)  # type: ignore[attr-defined]
             if not count:
