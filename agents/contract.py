@@ -168,10 +168,12 @@ class ControllersContract:
         """``waypoints`` is None before the first action and the followed path after it: pictures draw it."""
         for controller in self.every():
             controller.reset()
-            assert controller.waypoints is None
+            before = controller.waypoints
             controller.action(_BENDS["left"], 3.0)
-            assert controller.waypoints is not None, "waypoints is None after an action: keep the path there"
-            np.testing.assert_allclose(controller.waypoints, _BENDS["left"])
+            after = controller.waypoints
+            assert before is None, f"waypoints is {before!r} after reset"
+            assert after is not None, "waypoints is None after an action: keep the path there"
+            np.testing.assert_allclose(after, _BENDS["left"])
 
     def test_it_refuses_what_is_not_finite(self) -> None:
         """A path or speed that is not finite is the agent's failure, and never an action."""

@@ -41,7 +41,7 @@ TICKS = 30
 class _Constant:
     """Answers the same action for ever."""
 
-    observations = (SPEED,)
+    observations: tuple[str, ...] = (SPEED,)
 
     def __init__(self, steer: float, pedal: float) -> None:
         self._action = np.array([steer, pedal], np.float32)

@@ -11,7 +11,7 @@ from sim2real_bench.envs.observation import LABELS, SPEED, Observation
 class LaneSeeker:
     """Steers to the middle of the road in the labelled camera image, at 5 m/s."""
 
-    observations = (LABELS, SPEED)
+    observations: tuple[str, ...] = (LABELS, SPEED)
     supervision = Supervision(privileged=("camera labels",))
 
     def reset(self, seed: int) -> None:

@@ -49,7 +49,7 @@ class RoadColourPolicy:
 
 def _hue(colours: np.ndarray) -> np.ndarray:
     """(..., 3) RGB without its brightness."""
-    return colours / np.maximum(colours.sum(axis=-1, keepdims=True), 1.0)
+    return np.asarray(colours / np.maximum(colours.sum(axis=-1, keepdims=True), 1.0))
 
 
 def build(controller: Controller, checkpoint: Path | None) -> Agent:

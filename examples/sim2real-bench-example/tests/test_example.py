@@ -1,7 +1,5 @@
 """The tests that come with sim2real-bench, for everything this package brings."""
 
-from pathlib import Path
-
 from sim2real_bench_example.simulator import RingRoadEnv
 
 from sim2real_bench.agents.contract import AgentContract, ControllersContract
