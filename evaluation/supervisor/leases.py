@@ -113,7 +113,7 @@ def sweep(folder: Path) -> list[Occupant]:
     for path in sorted(folder.glob("*.lock")):
         lease = _take(path, create=False)
         if lease is not None:
-            occupant = _occupant(path)
+            occupant = occupant_of(path)
             if occupant is not None:
                 evict(occupant)
                 found.append(occupant)
@@ -124,7 +124,7 @@ def sweep(folder: Path) -> list[Occupant]:
 def evict(occupant: Occupant) -> None:
     """End everything of an occupant whose guardian is gone."""
     remove_outside(occupant.removal)
-    for process in _processes(occupant):
+    for process in processes_of(occupant):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     remove_outside(occupant.removal)
@@ -162,7 +162,7 @@ def _take(path: Path, create: bool = True) -> Lease | None:
     return None
 
 
-def _occupant(path: Path) -> Occupant | None:
+def occupant_of(path: Path) -> Occupant | None:
     """Whom a lease file names; None for one that was never written to."""
     try:
         fields = json.loads(path.read_text())
@@ -171,7 +171,8 @@ def _occupant(path: Path) -> Occupant | None:
         return None
 
 
-def _processes(occupant: Occupant) -> Iterator[psutil.Process]:
+def processes_of(occupant: Occupant) -> Iterator[psutil.Process]:
+    """What still runs of an occupant, whatever group or parent it has now."""
     for process in psutil.process_iter():
         try:
             if _belongs(process, occupant):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -127,23 +128,39 @@ class SimulatorProcess:
         return 0.0
 
     def _outside(self) -> psutil.Process | None:
-        """The first process of a container."""
+        """The first process of a container.
+
+        Raises:
+            SimulatorError: there is no such container any more.
+            ConfigurationError: its processes cannot be seen from here.
+        """
         if not self._launch.inspection:
             return None
         command = [filled(part, {"name": self._started.name}) for part in self._launch.inspection]
+        limit = self._policy.call_timeout_s
         try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=self._policy.call_timeout_s, check=False
-            )
-            return psutil.Process(int(done.stdout))
-        except (OSError, ValueError, subprocess.TimeoutExpired, psutil.NoSuchProcess) as error:
-            raise SimulatorError(f"{' '.join(command)} did not tell where {self._launch.name} runs: {error}") from error
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+            pid = int(done.stdout)
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            raise SimulatorError(
+                f"{shlex.join(command)} did not tell where {self._launch.name} runs: {error}"
+            ) from error
+        if pid < 1:
+            raise SimulatorError(f"the container of {self._launch.name} has stopped")
+        try:
+            return psutil.Process(pid)
+        except psutil.NoSuchProcess as error:
+            raise ConfigurationError(
+                f"the processes of {self._launch.name} (a container; first process {pid}) cannot be seen from here, so "
+                "memory_limit_mib cannot be kept; leave it out and use recycle_after"
+            ) from error
 
     def close(self) -> str:
         """End it and all that came from it; returns what could not be removed. Safe twice."""
         assert self._guardian.stdin is not None and self._guardian.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self._guardian.stdin.close()
+        self._guardian.terminate()  # should a forked process hold the pipe open, it hears this
         patience = self._policy.end_timeout_s + _GUARDIAN_END_S + (2 * REMOVAL_TIMEOUT_S if self._launch.removal else 0)
         try:
             self._guardian.wait(patience)

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim2real_bench.evaluation.supervisor.leases import _occupant, _processes
+from sim2real_bench.evaluation.supervisor.leases import occupant_of, processes_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,6 @@ def _state(path: Path) -> LeaseState | None:
         return LeaseState(int(path.stem), held=True)
     finally:
         os.close(descriptor)
-    occupant = _occupant(path)
-    left = () if occupant is None else tuple(process.pid for process in _processes(occupant))
+    occupant = occupant_of(path)
+    left = () if occupant is None else tuple(process.pid for process in processes_of(occupant))
     return LeaseState(int(path.stem), held=False, processes=left)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -101,9 +102,10 @@ def test_a_server_killed_in_mid_episode_is_an_error_of_the_episode_and_then_repl
         try:
             drive(env, ticks=2)
             os.kill(supervisor._simulator.pid, signal.SIGKILL)
+            while supervisor._simulator.ended() is None:
+                time.sleep(0.01)
             with pytest.raises(SimulatorError):
-                for _ in range(3):
-                    env.step([0.0, 0.5])
+                env.step([0.0, 0.5])
         finally:
             env.close()
         supervisor.finished(failed=True)
