@@ -21,6 +21,7 @@ VALUES = 4
 
 Context = TypeVar("Context")
 Result = TypeVar("Result")
+Context_co = TypeVar("Context_co", covariant=True)
 Context_contra = TypeVar("Context_contra", contravariant=True)
 Result_co = TypeVar("Result_co", covariant=True)
 
@@ -106,7 +107,7 @@ class Task(Protocol[Context_contra, Result]):
         """Whether this result says that the simulator failed; a slot then replaces it."""
 
 
-class Executor(Protocol[Context]):
+class Executor(Protocol[Context_co]):
     """Runs tasks in worker processes, wherever they are."""
 
     def __enter__(self) -> Self:
@@ -117,7 +118,7 @@ class Executor(Protocol[Context]):
     ) -> None:
         """As ``shutdown``."""
 
-    def submit(self, task: Task[Context, Result], order: int = 0) -> Future[Result]:
+    def submit(self, task: Task[Context_co, Result], order: int = 0) -> Future[Result]:
         """Queue a task; tasks of a lower order run first.
 
         The future gets the result, the error the task raised, a ``WorkerLostError``, or the error of a simulator that

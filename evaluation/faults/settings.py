@@ -60,7 +60,7 @@ def fake_settings(
         agents=agents,
         environment=ENVIRONMENT,
     )
-    options = {
+    options: dict[str, object] = {
         "faults": tuple(faults), "counts": str(counts) if counts else None, "timeout_s": timeout_s,
         "tick_sleep_s": tick_sleep_s,
     }  # fmt: skip
