@@ -24,7 +24,8 @@ CONTROLLERS = TASK.ravel()
 
 def test_the_interquartile_mean():
     assert interquartile_mean(OURS) == pytest.approx(143.34920635)
-    assert iqm_interval(OURS, CONTROLLERS) == pytest.approx((121.6984127, 165.58730159), abs=1.0)
+    interval = iqm_interval(OURS, CONTROLLERS, replicates=50_000)
+    assert interval == pytest.approx((121.6984127, 165.58730159), abs=0.6)  # of 44 m width; resampling noise
 
 
 def test_the_probability_of_improvement():
