@@ -14,6 +14,7 @@ from sim2real_bench.evaluation.benchmarks import benchmark_named
 from sim2real_bench.evaluation.leaderboard.plausibility import implausible
 from sim2real_bench.evaluation.leaderboard.submissions import (
     CARDS_FOLDER,
+    MAX_FILES,
     SUBMISSION_FILE,
     Submission,
     described,
@@ -76,7 +77,10 @@ def check_results(folder: Path) -> Checked:
     Nothing is raised for what a stranger may have written; it is listed.
     """
     checked = Checked()
-    for name in names_in(folder):
+    names = names_in(folder)
+    if len(names) > MAX_FILES:
+        checked.add(CARDS_FOLDER, 0, "", f"{len(names)} files in all; at most {MAX_FILES} are accepted")
+    for name in names[:MAX_FILES]:
         try:
             checked.contents[name] = submitted_bytes(folder, name)
         except ForeignFileError as error:

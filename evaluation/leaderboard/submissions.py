@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sim2real_bench.agents.cards import MAX_CARD_BYTES
 from sim2real_bench.errors import ForeignFileError, RecordError
 from sim2real_bench.evaluation.benchmarks import choose
 from sim2real_bench.evaluation.plan import MAX_PLAN_BYTES, Frozen
@@ -21,8 +22,9 @@ SUBMISSION_FILE = "submission.json"
 CARDS_FOLDER = "cards"
 MAX_SUBMITTED_BYTES = 64 << 20
 """Of one file of a submission."""
+MAX_FILES = 64
+"""Of one submission."""
 _MAX_MANIFEST_BYTES = 1 << 20
-_MAX_FILES = 64
 NAME_PATTERN = r"^[a-z0-9][a-z0-9.-]{0,63}$"
 
 
@@ -51,13 +53,14 @@ class Submission(Frozen):
     contact: str = Field(min_length=1, max_length=300)
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     note: str = Field(default="", max_length=2000)
-    files: dict[str, SubmittedFile] = Field(max_length=_MAX_FILES)
+    files: dict[str, SubmittedFile] = Field(max_length=MAX_FILES)
 
 
 def submission_folders(root: Path = RESULTS_FOLDER) -> Iterator[Path]:
     """The folders of all submissions below a folder, by name."""
     if root.is_dir():
-        yield from sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        entries = (entry for entry in root.iterdir() if not (entry.name.startswith(".") or entry.is_symlink()))
+        yield from sorted(entry for entry in entries if entry.is_dir())
 
 
 def accepted_result(name: str = "stk-carla-v1-quick") -> Path:
@@ -96,7 +99,7 @@ def submitted_bytes(folder: Path, name: str) -> bytes:
     Raises:
         ForeignFileError: it is missing, too large, or not a regular file inside the folder.
     """
-    limit = MAX_PLAN_BYTES if name == PLAN_FILE else MAX_SUBMITTED_BYTES
+    limit = {PLAN_FILE: MAX_PLAN_BYTES, RECORDS_FILE: MAX_SUBMITTED_BYTES}.get(name, MAX_CARD_BYTES)
     try:
         if (folder / name).parent.is_symlink():
             raise problems_error([Problem(name, 0, "", "lies in a folder that is a symbolic link")])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sim2real_bench.agents.cards import CheckpointCard, card_path, parse_card
+from sim2real_bench.agents.cards import MAX_CARD_BYTES, CheckpointCard, card_path, parse_card
 from sim2real_bench.errors import ConfigurationError, ForeignFileError, RecordError
 from sim2real_bench.evaluation.leaderboard.checks import Checked, check_results, check_submission
 from sim2real_bench.evaluation.leaderboard.submissions import (
@@ -132,7 +132,7 @@ def _cards(paths: Sequence[Path], checked: Checked) -> dict[str, bytes]:
 
 def _card(where: Path) -> tuple[bytes, CheckpointCard]:
     try:
-        content = read_bounded(where, 1 << 20)
+        content = read_bounded(where, MAX_CARD_BYTES)
     except OSError as error:
         raise ConfigurationError(f"cannot read the card {where}: {error.strerror or error}") from error
     return content, parse_card(content, where.name)

@@ -1,5 +1,6 @@
 """The leaderboard: published figures are the papers', measured rows come from records, and nothing unlike is ranked."""
 
+import html
 import io
 import json
 import shutil
@@ -14,7 +15,8 @@ import pytest
 from sim2real_bench.errors import ForeignFileError, UnknownNameError
 from sim2real_bench.evaluation.benchmarks import BENCHMARKS, STK_CARLA_V1
 from sim2real_bench.evaluation.leaderboard import RESULTS_FOLDER, accepted_result
-from sim2real_bench.evaluation.leaderboard.board import Leaderboard, board_document
+from sim2real_bench.evaluation.leaderboard import page as page_module
+from sim2real_bench.evaluation.leaderboard.board import Accepted, Leaderboard, _grouped, board_document
 from sim2real_bench.evaluation.leaderboard.board_text import to_markdown, to_terminal
 from sim2real_bench.evaluation.leaderboard.checks import check_submission
 from sim2real_bench.evaluation.leaderboard.page import to_html
@@ -23,7 +25,7 @@ from sim2real_bench.evaluation.leaderboard.submissions import submission_folders
 from sim2real_bench.evaluation.leaderboard.submit import SubmissionRequest, submit
 from sim2real_bench.evaluation.plan import EvaluationPlan, make_plan, read_plan
 from sim2real_bench.evaluation.records import EpisodeRecord, episode_key, read_records
-from sim2real_bench.evaluation.table import table_of
+from sim2real_bench.evaluation.table import build_table, table_of
 from sim2real_bench.registry import Spec
 
 ACCEPTED = accepted_result()
@@ -260,23 +262,77 @@ def test_markdown_and_terminal_show_a_submission_as_text(evil: Leaderboard):
     assert "published" in shown and "\u202e" not in shown
 
 
-def test_the_page_needs_nothing_else_and_renders_without_errors(tmp_path: Path):
+def browsed(folder: Path) -> str:
+    """The page as it stands in a browser after its script ran; errors in its console fail the test."""
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     leaderboard = Leaderboard()
-    path = tmp_path / "leaderboard.html"
+    path = folder / "leaderboard.html"
     path.write_text(to_html(leaderboard.boards(), leaderboard.published))
     done = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-         f"--user-data-dir={tmp_path}/profile", "--dump-dom", path.as_uri()],
+         f"--user-data-dir={folder}/profile", "--dump-dom", path.as_uri()],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
-    assert "CONSOLE" not in done.stderr
-    page = _Page(done.stdout)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    return done.stdout
+
+
+def test_the_page_needs_nothing_else_and_renders_without_errors(tmp_path: Path):
+    page = _Page(browsed(tmp_path))
     assert page.tags.count("button") > 100  # the script made every heading a button
-    assert page.tags.count("section") == len(leaderboard.boards())
+    assert page.tags.count("section") == len(Leaderboard().boards())
 
 
 def test_results_are_package_data():
     assert RESULTS_FOLDER.name == "results" and asdict(Leaderboard().accepted[0].table)["benchmark"] == "stk-carla-v1"
+
+
+def test_a_row_that_lacks_an_episode_has_no_rank_and_stands_last():
+    plan, records = read_plan(ACCEPTED / "plan.json"), read_records(ACCEPTED / "episodes.jsonl")
+    best = plan.configuration.rows[3]
+    lacking = next(record for record in records if record.key.checkpoint_hash == best.checkpoint_hash)
+    submission = Leaderboard().accepted[0].submission
+    table = build_table(plan, [record for record in records if record is not lacking])
+    (group,) = _grouped([Accepted(submission, plan, table)])
+    last = group.entries[-1]
+    assert (last.row.label, last.rank, last.row.episodes_finished) == (best.label, None, 24)
+    assert [entry.rank for entry in group.entries] == [None, 1, 2, None]
+
+
+_DRIVER = """
+const seen = {};
+const heading = (text) => [...document.querySelectorAll("section#stk-carla-v1 table.published th button")]
+  .find((button) => button.textContent.includes(text));
+const first = () => document.querySelector("section#stk-carla-v1 table.published tbody th").firstChild.textContent;
+seen.printed = first();
+heading("distance").click(); seen.falling = first();
+heading("distance").click(); seen.rising = first();
+[...document.querySelectorAll(".chips button")].find((chip) => chip.textContent === "arm").click();
+seen.arm = [...document.querySelectorAll("section:not([hidden])")].map((section) => section.id);
+document.querySelector(".chips button").click();
+const find = document.getElementById("find");
+find.value = "negative"; find.dispatchEvent(new Event("input"));
+seen.nothing = !document.getElementById("none").hidden;
+find.value = "curriculum"; find.dispatchEvent(new Event("input"));
+seen.found = [...document.querySelectorAll("section:not([hidden])")].map((section) => section.id);
+document.title = JSON.stringify(seen);
+"""
+
+
+def test_the_page_sorts_and_filters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "files"
+    shutil.copytree(Path(page_module.__file__).parent, folder, ignore=shutil.ignore_patterns("results", "__pycache__"))
+    (folder / "page.js").write_text((folder / "page.js").read_text() + _DRIVER)
+    monkeypatch.setattr(page_module, "_FOLDER", folder)
+    text = browsed(tmp_path)
+    seen = json.loads(html.unescape(text[text.index("<title>") + 7 : text.index("</title>")]))
+    assert seen == {
+        "printed": "task-distillation (map)",
+        "falling": "task-distillation (map)",
+        "rising": "direct",
+        "arm": ["coppelia-reach", "coppelia-joints"],
+        "nothing": True,
+        "found": ["gtav-cityscapes", "synthia-cityscapes"],
+    }
