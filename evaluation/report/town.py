@@ -19,6 +19,7 @@ Float = npt.NDArray[np.float64]
 _WIDTH = 1000.0
 _MARGIN_M = 8.0
 _ROAD_TOLERANCE_M = 0.06
+_FARTHEST_M = 1e6
 _PATH_TOLERANCE_M = 0.15
 _ORDER = ("pavement", "median", "margin", "carriageway")
 
@@ -46,7 +47,7 @@ def town_map(rows: Sequence[ReportRow], roads: RoadOutlines | None, films: dict[
         roads: of the town; without them the trajectories are drawn alone.
         films: what an episode's film is called in the page, by ``episode_id``.
     """
-    paths = [np.asarray(record.trajectory) for row in rows for record in row.records if record.trajectory]
+    paths = [np.asarray(record.trajectory) for row in rows for record in row.records if _drawable(record)]
     if not paths:
         return None
     seen = paths if roads is None else [*paths, *(outline for _, outline in roads.surfaces)]
@@ -55,13 +56,18 @@ def town_map(rows: Sequence[ReportRow], roads: RoadOutlines | None, films: dict[
         _episode(row, index, record, frame, films)
         for row in rows
         for index, record in enumerate(row.records)
-        if record.trajectory
+        if _drawable(record)
     ]
     label = f"Map of the town with the trajectories of {len(paths)} episodes; the arrow keys go from one to the next."
     return drawing(
         _WIDTH, frame.height, label, _roads(roads, frame) if roads else "", element("g", episodes, class_="episodes"),
         _scale_bar(frame), class_="town",
     )  # fmt: skip
+
+
+def _drawable(record: EpisodeRecord) -> bool:
+    """There is a trajectory, and it stays on Earth."""
+    return bool(record.trajectory) and float(np.abs(np.asarray(record.trajectory)).max()) < _FARTHEST_M
 
 
 def episode_id(row: ReportRow, index: int) -> str:

@@ -13,9 +13,15 @@ ENDS = (Outcome.COLLISION, Outcome.HORIZON, Outcome.OFF_ROAD, Outcome.STUCK, Out
 WORDS = '<script>window.hacked=1</script>"><img src=x onerror="window.hacked=1">'
 
 
-def write_driven(folder, *, rows=ROWS, words="static.wall", **fields):
+def write_driven(folder, *, rows=ROWS, words="static.wall", episodes=2, **fields):
     """A complete folder with every outcome, a trajectory in each record, and ``words`` wherever a text may stand."""
-    write_results(folder, lambda row, episode: 20.0 + 13.0 * episode.index + 7.0 * len(row.method), rows=rows, **fields)
+    write_results(
+        folder,
+        lambda row, episode: 20.0 + 13.0 * episode.index + 7.0 * len(row.method),
+        rows=rows,
+        episodes=episodes,
+        **fields,
+    )
     path = folder / "episodes.jsonl"
     records = [_driven(record, number, words) for number, record in enumerate(read_records(path))]
     path.write_text("".join(record.model_dump_json() + "\n" for record in records))

@@ -201,6 +201,9 @@ def picture_settings(out: Path, film: bool, **changes):
 
 def test_a_filmed_evaluation_keeps_the_films_of_the_chosen_episodes(tmp_path: Path) -> None:
     evaluate(picture_settings(tmp_path / "plain", film=False))
+    torn = tmp_path / "filmed" / "videos" / ".0123456789abcdef-a1.part.mp4"  # of a run that was killed
+    torn.parent.mkdir(parents=True)
+    torn.write_bytes(b"torn")
     evaluate(picture_settings(tmp_path / "filmed", film=True))
     timeless = {"wall_time_s": 0.0}
     records = read_records(tmp_path / "filmed" / "episodes.jsonl")

@@ -3,6 +3,8 @@
 import base64
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -28,6 +30,7 @@ from sim2real_bench.evaluation.report.svg import drawing, element, path_data, qu
 from sim2real_bench.evaluation.report.town import town_map
 from sim2real_bench.evaluation.runner import evaluate
 
+ABSENT = ("carla", "torch", "shapely", "moderngl", "msgpack", "imageio_ffmpeg", "matplotlib", "ray", "safetensors")
 EMPTY_MAP = "<OpenDRIVE><header/></OpenDRIVE>"
 
 
@@ -55,6 +58,23 @@ def test_a_report_holds_every_part(driven: Path) -> None:
     assert "fake 1.0" not in words and "static.wall" in words
     assert page.html.count("data-episode=") == sum(len(row_.records) for row_ in read_content(driven).rows)
     assert page.has_map and '<path d="M' in page.html and 'class="carriageway"' in page.html
+
+
+def test_a_report_needs_no_simulator_and_no_torch(driven: Path) -> None:
+    program = f"""
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {ABSENT!r}:
+            raise ImportError(f"{{name}} is not installed here")
+sys.meta_path.insert(0, Absent())
+sys.argv = ["sim2real-bench", "report", {str(driven)!r}]
+from sim2real_bench.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=driven)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'class="carriageway"' in (driven / REPORT_FILE).read_text()
 
 
 def test_strangers_texts_stay_text(tmp_path: Path) -> None:
@@ -240,6 +260,16 @@ def test_every_episode_ends_in_the_mark_of_its_outcome(driven: Path) -> None:
         shapes.setdefault(one.get("data-outcome"), set()).add(len(re.findall(r"[ ,]", end.get("d"))))
     assert set(shapes) == {str(end) for end in ENDS}
     assert len({frozenset(found) for found in shapes.values()}) >= 4  # told apart by shape, not by colour
+
+
+def test_numbers_of_any_size_are_drawn(driven: Path) -> None:
+    path = driven / "episodes.jsonl"
+    huge, *others = read_records(path)
+    changes = {"trajectory": ((-1e300, 1e300), (1e300, 0.0)), "distance_m": 1e30, "distance_driven_m": 0.0}
+    lines = [record.model_dump_json() + "\n" for record in (huge.model_copy(update=changes), *others)]
+    path.write_text("".join(lines))
+    page = report(driven)
+    assert page.html.count('class="way"') == len(others) and "nan" not in page.html.split("<body>")[1].lower()
 
 
 def test_charts_are_well_formed_and_within_their_frames(driven: Path) -> None:
