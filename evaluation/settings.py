@@ -10,6 +10,8 @@ from sim2real_bench.evaluation.cluster.settings import RaySettings
 from sim2real_bench.evaluation.execution.slots import SlotKeeper
 from sim2real_bench.evaluation.plan import Configuration
 
+EXECUTORS = ("processes", "ray")
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -45,6 +47,10 @@ class RunSettings:
     film: bool = False
 
     def __post_init__(self) -> None:
+        if self.executor not in EXECUTORS:
+            raise ConfigurationError(
+                f"executor {self.executor!r} is unknown; choose {' or '.join(map(repr, EXECUTORS))}"
+            )
         if self.film and self.executor != "processes":
             raise ConfigurationError(
                 f"--film with --executor {self.executor}: films are written beside the worker, on whatever machine it "

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self
 
-from sim2real_bench.errors import ConfigurationError, SimulatorError
+from sim2real_bench.errors import SimulatorError
 from sim2real_bench.evaluation.execution.slots import Endpoint, SimulatorSlot, SlotKeeper
 from sim2real_bench.evaluation.execution.work import (
     Context,
@@ -49,23 +49,12 @@ _POLL_S = 0.25
 
 
 def open_executor(settings: RunSettings, setup: Setup[Context]) -> Executor[Context]:
-    """The executor that the settings name, not yet started.
-
-    Raises:
-        ConfigurationError: there is none of that name, or it cannot do what is asked.
-    """
-    if settings.executor == "processes":
-        return ProcessExecutor(setup, settings.workers, settings.deadline_s, settings.keeper)
+    """The executor that the settings name, not yet started."""
     if settings.executor == "ray":
         from sim2real_bench.evaluation.cluster.executor import RayExecutor
 
-        if settings.film:
-            raise ConfigurationError(
-                "films are made on one machine: leave --film out here, then 'sim2real-bench report DIR --film' drives "
-                "and films the worst, median and best episodes of each row"
-            )
         return RayExecutor(setup, settings.workers, settings.deadline_s, settings.keeper, settings.ray)
-    raise ConfigurationError(f"executor {settings.executor!r} is unknown; choose 'processes' or 'ray'")
+    return ProcessExecutor(setup, settings.workers, settings.deadline_s, settings.keeper)
 
 
 @dataclass(order=True)

@@ -119,6 +119,7 @@ def command(
     from sim2real_bench.cli.configuration import names_in, requested_configuration
     from sim2real_bench.cli.simulators import SimulatorOptions
     from sim2real_bench.evaluation.cluster.settings import RaySettings
+    from sim2real_bench.evaluation.plan import STANDARD_CONTROLLERS
     from sim2real_bench.evaluation.rows import parse_checkpoints
     from sim2real_bench.evaluation.runner import evaluate
     from sim2real_bench.evaluation.settings import RunSettings
@@ -135,9 +136,10 @@ def command(
     if show_config:
         typer.echo(configuration.model_dump_json(indent=2))
         return
+    own_controllers = [configuration.controller_set] if configuration.controller_set != STANDARD_CONTROLLERS else []
     settings = RunSettings(
         configuration=configuration,
-        out=out or Path("runs") / f"{configuration.benchmark}-{preset}",
+        out=out or Path("runs") / "-".join([configuration.benchmark, preset, *own_controllers]),
         workers=simulators.worker_count(configuration),
         environment_options=simulators.environment_options(configuration),
         checkpoints=checkpoints,
@@ -151,6 +153,10 @@ def command(
     with EvaluationProgress() as progress:
         table = evaluate(settings, progress)
     _show(table, settings.out)
+    if own_controllers:
+        typer.echo(
+            f"Driven by the controllers {own_controllers[0]}: not comparable with the benchmark's ranked results."
+        )
     if not table.complete:
         typer.echo(
             "error: episodes are missing (see the column 'episodes'); run the same command again to drive them",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from sim2real_bench.cli import _guarded
 from sim2real_bench.cli.evaluate import command
+from sim2real_bench.evaluation.execution.interruption import Interruption
 
 RUNNER = CliRunner()
 
@@ -37,13 +39,21 @@ def run(*arguments):
         (["--methods", "reference", "--checkpoint", "direct=x"], "not evaluated"),
         (["--methods", "reference", "--port", "2000"], "--backend server"),
         (["--methods", "reference", "--backend", "server", "--workers", "2"], "one CARLA server"),
+        (["--methods", "reference", "--launch", "./CarlaUE4.sh"], "--launch ./CarlaUE4.sh is for --backend server"),
+        (["--methods", "reference", "--backend", "server", "--launch", "./CarlaUE4.sh"], "{port}"),
+        (["--methods", "reference", "--backend", "server", "--launch", "a {port}", "--port", "2000"], "give one way"),
+        (["--methods", "reference", "--backend", "server", "--recycle-after", "3"], "add --launch"),
+        (["--methods", "reference", "--controllers", "pid-v9"], "pid-v1"),
+        (["--methods", "reference", "--executor", "threads"], "choose 'processes' or 'ray'"),
+        (["--methods", "reference", "--executor", "ray", "--film"], "report DIR --film"),
         (["--episodes", "0"], "--episodes"),
         (["--horizon", "many"], "--horizon"),
         (["--port", "70000"], "--port"),
         (["--nonsense"], "--nonsense"),
     ],
 )
-def test_wrong_usage_is_exit_status_2_and_says_what_is_right(arguments, text):
+def test_wrong_usage_is_exit_status_2_and_says_what_is_right(tmp_path, monkeypatch, arguments, text):
+    monkeypatch.chdir(tmp_path)
     result = run(*arguments)
     assert result.exit_code == 2
     assert text in re.sub(r"\x1b\[[0-9;]*m", "", result.output)
@@ -62,6 +72,18 @@ def test_the_resolved_configuration_can_be_shown(tmp_path, monkeypatch):
     assert [one["method"] for one in shown["rows"]] == ["reference"]
     assert len(shown["controllers_hash"]) == 64
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_command_says_how_to_go_on(number):
+    def interrupted():
+        raise KeyboardInterrupt if number == signal.SIGINT else Interruption(number)
+
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(_guarded(interrupted))
+    result = RUNNER.invoke(app, [])
+    assert result.exit_code == 128 + number
+    assert "run the same command again" in result.output
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
