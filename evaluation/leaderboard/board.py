@@ -72,7 +72,8 @@ class Group:
     def title(self) -> str:
         """What sets the group apart, in words."""
         starts, controllers = self.configuration.episodes_per_controller, len(self.configuration.controllers)
-        simulator = self.head.backend_version or self.head.backend
+        version, backend = self.head.backend_version, self.head.backend
+        simulator = version if backend in version else f"{backend} {version}".strip()
         return (
             f"{simulator}, {self.head.town}, preset {self.head.preset}: {starts} starts x {controllers} controllers, "
             f"at most {self.head.horizon_s:g} s"

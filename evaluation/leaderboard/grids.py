@@ -117,7 +117,7 @@ def _measured_notes(group: Group) -> tuple[str, ...]:
                 f"({difference.pairs} paired episodes, {entry.submission.name})"
             )
         if entry.repeated_by:
-            notes.append(f"{entry.row.label}: the same weights were driven again by {', '.join(entry.repeated_by)}")
+            notes.append(f"{entry.row.label} was driven again by {', '.join(entry.repeated_by)}")
     return tuple([*notes, *group.head.notes])
 
 

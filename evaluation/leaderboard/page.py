@@ -17,8 +17,8 @@ from sim2real_bench.evaluation.leaderboard.submissions import Submission
 from sim2real_bench.untrusted import printable
 
 _FOLDER = Path(__file__).parent
-_WORD_COLUMNS = ("submission", "network", "printed in")
-_BELOW_THE_METHOD = ("reads", "printed as")
+_WORD_COLUMNS = ("network", "printed in")
+_BELOW_THE_METHOD = ("submission", "reads", "printed as")
 _TICKS = 4  # marks on the scale of the bars
 
 
@@ -49,10 +49,10 @@ class _Bar:
 
 @dataclass(frozen=True)
 class _Row:
-    """A row: its cells, what stands small below the method's name, and its bar."""
+    """A row: its cells, the lines that stand small below the method's name, and its bar."""
 
     cells: tuple[_Cell, ...]
-    below: str
+    below: tuple[str, ...]
     bar: _Bar | None
 
 
@@ -124,7 +124,7 @@ def _table_view(grid: Grid) -> _TableView:
     crowded = sum(percent) > 8
     measured = [any(row[place] != MISSING for row in grid.rows) for place in range(len(grid.header))]
     kept = [place for place, name in enumerate(grid.header) if name not in _BELOW_THE_METHOD and measured[place]]
-    below = next((place for place, name in enumerate(grid.header) if name in _BELOW_THE_METHOD), 0)
+    below = [grid.header.index(name) for name in _BELOW_THE_METHOD if name in grid.header]
     columns = tuple(
         _Column(
             grid.header[place].removesuffix(" %" if crowded else "").replace("≥ ", "≥\u00a0").replace(" m", "\u00a0m"),
@@ -138,7 +138,7 @@ def _table_view(grid: Grid) -> _TableView:
     rows = tuple(
         _Row(
             cells=tuple(_cell(row[place], percent[place] and crowded) for place in kept),
-            below=row[below] if below else "",
+            below=tuple(row[place] for place in below),
             bar=_drawn(bar, scale_m),
         )
         for row, bar in zip(grid.rows, grid.bars or (None,) * len(grid.rows), strict=True)
