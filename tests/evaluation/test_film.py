@@ -194,7 +194,7 @@ def test_chosen_episodes_are_the_worst_the_median_and_the_best(tmp_path: Path) -
 
 
 def picture_settings(out: Path, film: bool, **changes):
-    found = settings(out, rows=(row("reference"), row("direct")), **changes)
+    found = settings(out, rows=(row("reference"), row("direct")), horizon=20, **changes)
     configuration = found.configuration.model_copy(update={"environment": ENVIRONMENT})
     return replace(found, configuration=configuration, film=film)
 

@@ -324,7 +324,7 @@ def test_an_episode_driven_again_is_compared_with_its_record(tmp_path: Path) -> 
 
     from sim2real_bench.evaluation.report.replay import film_chosen, require_known, unfilmed_count
 
-    wanted = settings(tmp_path, episodes=1, rows=(row("reference"), row("direct")))
+    wanted = settings(tmp_path, episodes=1, horizon=20, rows=(row("reference"), row("direct")))
     wanted = replace(wanted, configuration=wanted.configuration.model_copy(update={"environment": ENVIRONMENT}))
     evaluate(wanted)
     path = tmp_path / "episodes.jsonl"
