@@ -61,6 +61,13 @@ def check(
     return Health(connection.version, place, rate, sensors)
 
 
+def map_name(host: str, port: int, timeout_s: float = 20.0) -> str:
+    """Short name of the map that a server shows."""
+    connection = Connection(ServerBackend(host, port), timeout_s)
+    with connection.translated("reading the map"):
+        return short_name(connection.client.get_world().get_map().name)
+
+
 def _world(connection: Connection, step: Callable[[str], None], town: str | None) -> tuple[Any, str]:
     step(f"asking {connection.address} for its map")
     with connection.translated("reading the map"):
