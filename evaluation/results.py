@@ -13,6 +13,14 @@ from sim2real_bench.evaluation.plan import Episode, EvaluationPlan, MethodRow, r
 from sim2real_bench.evaluation.records import RECORDS_FILE, EpisodeKey, EpisodeRecord, episode_key, read_records
 
 PLAN_FILE = "plan.json"
+_MOST = {  # metres and seconds of one episode
+    "distance_m": 1e6,
+    "distance_2s_m": 1e6,
+    "distance_driven_m": 1e6,
+    "sim_time_s": 1e6,
+    "wall_time_s": 1e9,
+    "ticks": 1e9,
+}
 Drives = dict[Episode, EpisodeRecord]
 """Finished episodes of one row, in the order of the plan."""
 
@@ -63,6 +71,24 @@ def read_results(folder: Path) -> Results:
                 f"({record.key.method!r}, spawn {record.key.spawn_index}); the folder was put together by hand"
             )
     return Results(plan, records)
+
+
+def read_measured_results(folder: Path) -> Results:
+    """``read_results``, for statistics: numbers that no drive can give are refused. Submissions are held to far more.
+
+    Raises:
+        RecordError: as ``read_results``, or a distance or time is out of all bounds.
+    """
+    results = read_results(folder)
+    for number, record in enumerate(results.records, start=1):
+        for name, most in _MOST.items():
+            value = float(getattr(record, name))
+            if not 0.0 <= value <= most:
+                raise RecordError(
+                    f"{folder / RECORDS_FILE}:{number}: {name} is {value:g}, possible is 0 to {most:g}; mend or remove "
+                    "the line"
+                )
+    return results
 
 
 def label_of(text: str) -> str:

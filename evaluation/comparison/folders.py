@@ -19,7 +19,7 @@ import numpy as np
 from sim2real_bench.errors import ConfigurationError
 from sim2real_bench.evaluation.comparison.matching import REFUSE, Contest, match_results
 from sim2real_bench.evaluation.comparison.rows import WORSE, RowComparison, compare_row
-from sim2real_bench.evaluation.results import Drives, distances_of, read_results, starts_of
+from sim2real_bench.evaluation.results import Drives, distances_of, read_measured_results, starts_of
 from sim2real_bench.evaluation.statistics import Alternative, Float, group_means, holm, shuffle_p, step_down_p
 
 
@@ -88,7 +88,7 @@ def compare(
         raise ConfigurationError(f"level {level:g}: choose one from 0.5 to below 1, for example 0.95")
     if not (math.isfinite(tolerance_m) and tolerance_m >= 0.0):
         raise ConfigurationError(f"tolerance {tolerance_m:g} m: choose 0 or more metres")
-    a, b = read_results(Path(folder_a)), read_results(Path(folder_b))
+    a, b = read_measured_results(Path(folder_a)), read_measured_results(Path(folder_b))
     matching = match_results(a, b, rows, incomplete)
     configuration = a.plan.configuration
     thresholds = [m for m in configuration.completion_m if m <= configuration.reach_m]

@@ -59,14 +59,14 @@ def command(
     from sim2real_bench.cli.configuration import names_in, requested_configuration
     from sim2real_bench.evaluation.planning.power import PowerQuestion
     from sim2real_bench.evaluation.planning.preview import preview
-    from sim2real_bench.evaluation.results import read_results
+    from sim2real_bench.evaluation.results import read_measured_results
     from sim2real_bench.evaluation.rows import parse_checkpoints
 
     configuration = requested_configuration(
         f"{source}-{target}", preset, names_in(methods), proxy, parse_checkpoints(checkpoint or []), backend, episodes,
         horizon, town, seed, controllers,
     )  # fmt: skip
-    measured = read_results(results) if results else None
+    measured = read_measured_results(results) if results else None
     spreads, question = None, None
     if power:
         starts = configuration.episodes_per_controller
@@ -81,9 +81,9 @@ def command(
 
 def _shipped_results() -> Results:
     from sim2real_bench.evaluation.leaderboard import accepted_result
-    from sim2real_bench.evaluation.results import read_results
+    from sim2real_bench.evaluation.results import read_measured_results
 
-    return read_results(accepted_result())
+    return read_measured_results(accepted_result())
 
 
 def _show(shown: Preview) -> None:

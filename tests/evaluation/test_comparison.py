@@ -82,7 +82,7 @@ def test_rates_and_infractions_are_compared(tmp_path):
 
 
 def test_results_without_a_common_start_are_compared_unpaired(tmp_path):
-    a, b = folders(tmp_path, unlike, lambda r, e: unlike(r, e) - 250.0, seed=1)
+    a, b = folders(tmp_path, unlike, lambda r, e: unlike(r, e) / 10.0, seed=1)
     comparison = compare(a, b)
     assert not comparison.paired
     assert comparison.worse
@@ -133,6 +133,16 @@ def test_a_plan_changed_by_hand_is_refused(tmp_path):
     plan["configuration"]["backend"] = "server"
     (b / "plan.json").write_text(json.dumps(plan))
     with pytest.raises(RecordError, match="changed after it was written"):
+        compare(a, b)
+
+
+@pytest.mark.parametrize(("field", "value"), [("distance_m", 1.7e308), ("distance_driven_m", -1.0), ("ticks", 10**18)])
+def test_what_no_drive_can_give_is_refused(tmp_path, field, value):
+    a, b = folders(tmp_path, unlike, unlike)
+    lines = (b / "episodes.jsonl").read_text().splitlines()
+    lines[2] = json.dumps({**json.loads(lines[2]), field: value})
+    (b / "episodes.jsonl").write_text("\n".join(lines) + "\n")
+    with pytest.raises(RecordError, match=rf"episodes.jsonl:3: {field} is"):
         compare(a, b)
 
 
