@@ -54,11 +54,11 @@ def _distances(record: EpisodeRecord, configuration: Configuration) -> list[Find
     for name in ("distance_m", "distance_2s_m", "distance_driven_m"):
         metres = float(getattr(record, name))
         if not 0.0 <= metres <= reach_m:
-            found.append((name, f"{metres:.1f} m in {record.ticks} ticks; plausible is 0 to {reach_m:.1f} m"))
+            found.append((name, f"{metres:.6g} m in {record.ticks} ticks; plausible is 0 to {reach_m:.6g} m"))
     for name in ("distance_m", "distance_2s_m"):
         metres = float(getattr(record, name))
         if metres > record.distance_driven_m + _ODOMETER_SLACK_M:
-            found.append((name, f"{metres:.1f} m is more than distance_driven_m, {record.distance_driven_m:.1f} m"))
+            found.append((name, f"{metres:.6g} m is more than distance_driven_m, {record.distance_driven_m:.6g} m"))
     return found
 
 
@@ -88,7 +88,7 @@ def _trajectory(record: EpisodeRecord, configuration: Configuration) -> list[Fin
         return [("trajectory", f"{len(points)} points, one a second, for {seconds:g} s")]
     length_m = sum(math.dist(a, b) for a, b in itertools.pairwise(points))
     if length_m > record.distance_driven_m + _ODOMETER_SLACK_M:
-        return [("trajectory", f"is {length_m:.1f} m long, distance_driven_m says {record.distance_driven_m:.1f} m")]
+        return [("trajectory", f"is {length_m:.6g} m long, distance_driven_m says {record.distance_driven_m:.6g} m")]
     return []
 
 
