@@ -45,6 +45,20 @@
     });
   }
 
+  // Films: where there is a pointer that hovers, the controls wait for it and leave the first picture free.
+  if (window.matchMedia("(hover: hover)").matches) {
+    for (const video of document.querySelectorAll("video")) {
+      video.controls = false;
+      video.tabIndex = 0;
+      for (const name of ["pointerenter", "focus", "play"]) {
+        video.addEventListener(name, () => { video.controls = true; });
+      }
+      video.addEventListener("pointerleave", () => {
+        video.controls = !video.paused || document.activeElement === video;
+      });
+    }
+  }
+
   // The map: rows can be hidden, one episode can be lit.
   const group = document.querySelector(".town .episodes");
   if (!group) return;

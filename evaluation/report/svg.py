@@ -36,10 +36,12 @@ def joined(content: Content) -> Markup:
     return Markup("").join(joined(part) for part in content)
 
 
-def drawing(width: float, height: float, label: str, *content: Content, class_: str = "chart") -> Markup:
-    """An ``svg`` element with a name for those who cannot see it."""
+def drawing(
+    width: float, height: float, label: str, *content: Content, class_: str = "chart", role: str = "img"
+) -> Markup:
+    """An ``svg`` element with a name for those who cannot see it; a ``group`` has parts with names of their own."""
     return element(
-        "svg", *content, class_=class_, viewBox=f"0 0 {width:g} {height:g}", width=width, height=height, role="img",
+        "svg", *content, class_=class_, viewBox=f"0 0 {width:g} {height:g}", width=width, height=height, role=role,
         aria_label=label, xmlns="http://www.w3.org/2000/svg",
     )  # fmt: skip
 

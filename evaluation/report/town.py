@@ -61,7 +61,7 @@ def town_map(rows: Sequence[ReportRow], roads: RoadOutlines | None, films: dict[
     label = f"Map of the town with the trajectories of {len(paths)} episodes; the arrow keys go from one to the next."
     return drawing(
         _WIDTH, frame.height, label, _roads(roads, frame) if roads else "", element("g", episodes, class_="episodes"),
-        _scale_bar(frame), class_="town",
+        _scale_bar(frame), class_="town", role="group",
     )  # fmt: skip
 
 
