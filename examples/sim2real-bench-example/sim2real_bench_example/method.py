@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # modules that import torch are imported in functions, so tha
     from sim2real_bench.distill.fitting import FitSettings
 
 KIND = "road-colour"
-COLOURS = np.array([[128.0, 64.0, 128.0], [152.0, 251.0, 152.0]])  # of road and of not road, before any training
+COLOURS = np.array([[128.0, 128.0, 128.0], [64.0, 128.0, 64.0]])  # of road and of not road, before any training
 
 
 class RoadColourPolicy:

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 
 from sim2real_bench.envs.camera import PinholeCamera
-from sim2real_bench.envs.classes import CARLA_MAP_CHANNELS, CARLA_PALETTE, CarlaClass
+from sim2real_bench.envs.classes import CARLA_MAP_CHANNELS, CarlaClass
 from sim2real_bench.envs.map_view import EgoPose2D, map_pixels_to_ego
 from sim2real_bench.envs.observation import (
     CAMERA_KEYS,
@@ -30,6 +30,8 @@ BRIGHTNESS = {"clear": 1.0, "dusk": 0.5}  # of each weather
 SPAWN_POINTS = 12
 HALF_ROAD_M, BARRIER_M = 3.5, 6.0  # from the middle of the road
 TICK_S, WHEEL_BASE_M, MAX_STEER_RAD = 0.1, 2.8, 0.6
+PAINT = np.zeros((len(CarlaClass), 3))  # RGB of each class
+PAINT[[CarlaClass.ROADS, CarlaClass.TERRAIN, CarlaClass.SKY]] = (105, 105, 110), (90, 140, 70), (150, 190, 230)
 OBSERVATIONS = (RGB, LABELS, MAP_VIEW, SPEED, WAYPOINTS)
 
 
@@ -102,7 +104,7 @@ class RingRoadEnv(gymnasium.Env[Any, Any]):
 
     def _observation(self) -> Observation:
         make = {
-            RGB: lambda: (CARLA_PALETTE[self._labels()] * BRIGHTNESS[self._weather]).astype(np.uint8),
+            RGB: lambda: (PAINT[self._labels()] * BRIGHTNESS[self._weather]).astype(np.uint8),
             LABELS: self._labels,
             MAP_VIEW: self._map_view,
             SPEED: lambda: np.array(self._speed, np.float32),
