@@ -10,7 +10,7 @@ FROM ${BASE} AS python
 # Debian's mirrors keep only the newest version of a package, so naming one would break the build within weeks.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libegl-mesa0 libegl1 libgl1 libgl1-mesa-dri python3 \
+    && apt-get install -y --no-install-recommends libegl-mesa0 libegl1 libgl1 libgl1-mesa-dri libglib2.0-0 python3 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home --shell /usr/sbin/nologin bench \
     && install -d -o bench -g bench /results /home/bench/.cache

@@ -137,9 +137,26 @@ def test_an_exception_becomes_a_finding_and_our_own_errors_keep_their_remedy() -
         return Check("x", "group", "", trial)
 
     assert try_here(raising(OSError("libEGL.so.1 not found\nsecond")), SETTINGS) == broken(
-        "OSError: libEGL.so.1 not found", "libEGL.so.1 not found\nsecond"
+        "OSError: libEGL.so.1 not found … second", "libEGL.so.1 not found\nsecond"
     )
     assert try_here(raising(SimulatorError("it died; start it again")), SETTINGS).found == "it died; start it again"
+
+
+@pytest.mark.parametrize(
+    ("library", "remedy"),
+    [("libglib-2.0.so.0", "apt-get install -y libglib2.0-0"), ("libfoo.so.3", "apt-file search libfoo.so.3")],
+)
+def test_a_missing_system_library_is_the_remedy_whatever_the_check(
+    library: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trial(settings: Settings) -> Finding:
+        raise SimulatorError(f"the worker ended\nImportError: {library}: cannot open shared object file: No such file")
+
+    program(tmp_path / "bin" / "apt-get", "exit 0")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    finding = try_here(Check("x", "group", "", trial, remedy=lambda: "pip install x"), SETTINGS)
+    assert remedy in finding.remedy
+    assert finding.found.startswith("the worker ended … ImportError: lib")
 
 
 # -- remedies ------------------------------------------------------------------------------------------------------
@@ -168,7 +185,7 @@ def test_system_packages_in_the_words_of_the_machine(
 
 
 @pytest.mark.skipif(shutil.which("apt-cache") is None, reason="asks Debian's package lists")
-@pytest.mark.parametrize("what", ["opengl", "stk-assets", "xvfb", "vulkan"])
+@pytest.mark.parametrize("what", ["opengl", "stk-assets", "xvfb", "glib", "vulkan"])
 def test_debian_has_the_packages_we_name(what: str) -> None:
     names = remedies._PACKAGES[what]["apt-get"].split()
     known = subprocess.run(["apt-cache", "policy", *names], capture_output=True, text=True, check=True).stdout

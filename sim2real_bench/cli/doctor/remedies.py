@@ -1,6 +1,7 @@
 """The commands that mend what is missing, in the words of this machine: its package manager, its rights, its Python."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -27,6 +28,12 @@ _PACKAGES: Mapping[str, Mapping[str, str]] = {
         "pacman": "xorg-server-xvfb xorg-xauth",
         "zypper": "xorg-x11-server-Xvfb xauth",
     },
+    "glib": {
+        "apt-get": "libglib2.0-0",
+        "dnf": "glib2",
+        "pacman": "glib2",
+        "zypper": "libglib-2_0-0",
+    },
     "vulkan": {
         "apt-get": "libvulkan1",
         "dnf": "vulkan-loader",
@@ -46,7 +53,7 @@ def system_packages(what: str) -> str:
     """The line that installs system packages here.
 
     Args:
-        what: "opengl", "stk-assets", "xvfb" or "vulkan".
+        what: "opengl", "stk-assets", "xvfb", "glib" or "vulkan".
     """
     names = _PACKAGES[what]
     manager = next((name for name in _INSTALL if shutil.which(name)), None)
@@ -54,6 +61,18 @@ def system_packages(what: str) -> str:
         return f"install with your system's package manager what Debian calls: {names['apt-get']}"
     *before, install = _INSTALL[manager]
     return as_root(*before, f"{install} {names[manager]}")
+
+
+def shared_library_remedy(error: str) -> str:
+    """For an error that says which shared library of the system is missing, the line that installs it; else ""."""
+    found = re.search(r"(lib[\w.+-]+\.so[\d.]*): cannot open shared object file", error)
+    if found is None:
+        return ""
+    library = found.group(1)
+    for start, what in (("libglib-", "glib"), ("libEGL.", "opengl"), ("libGL.", "opengl"), ("libvulkan.", "vulkan")):
+        if library.startswith(start):
+            return system_packages(what)
+    return f"install the package of your system that holds {library} (Debian: apt-file search {library})"
 
 
 def as_root(*commands: str) -> str:

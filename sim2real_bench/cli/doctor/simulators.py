@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -121,10 +123,11 @@ def vizdoom_frame(settings: Settings) -> Finding:
     game = library.DoomGame()
     game.load_config(str(Path(library.scenarios_path) / "basic.cfg"))
     game.set_window_visible(False)
-    game.init()
-    game.advance_action()
-    image = game.get_state().screen_buffer
-    game.close()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # it writes where it is started
+        game.init()
+        game.advance_action()
+        image = game.get_state().screen_buffer
+        game.close()
     if image.max() == image.min():
         raise ArithmeticError(f"the picture is all {image.max()}: nothing was drawn")
     return works(f"{library.__version__}: one tick, picture of {image.size} values, mean {image.mean():.0f}")

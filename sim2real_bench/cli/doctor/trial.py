@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from sim2real_bench.cli.doctor.catalogue import check_named
 from sim2real_bench.cli.doctor.check import Check, Finding, Settings, broken
+from sim2real_bench.cli.doctor.remedies import shared_library_remedy
 from sim2real_bench.errors import Sim2RealError
 
 _EXCERPT_CHARS = 200
@@ -20,9 +21,17 @@ def try_here(check: Check, settings: Settings) -> Finding:
         return check.trial(settings)
     except Exception as error:  # a broken driver or library may raise anything
         words = str(error).strip()
-        first = words.splitlines()[0] if words else ""
-        named = first if isinstance(error, Sim2RealError) else f"{type(error).__name__}: {first}"
-        return broken(named[:_EXCERPT_CHARS], check.remedy() or words)
+        remedy = shared_library_remedy(words) or check.remedy() or words
+        return broken(_excerpt(error, words), remedy)
+
+
+def _excerpt(error: Exception, words: str) -> str:
+    """The first line, and of a longer message (the log of a process) also the last, which tells most."""
+    lines = words.splitlines() or [""]
+    first = lines[0] if isinstance(error, Sim2RealError) else f"{type(error).__name__}: {lines[0]}"
+    if len(lines) == 1:
+        return first[:_EXCERPT_CHARS]
+    return f"{first[:_EXCERPT_CHARS]} … {lines[-1].strip()[:_EXCERPT_CHARS]}"
 
 
 def main(name: str, handle: str, deadline_s: str, settings: str) -> None:
