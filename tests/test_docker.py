@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docker"
 COMPOSE = FOLDER / "compose.yaml"
 DOCKERFILES = sorted(path for path in FOLDER.rglob("*") if "Dockerfile" in path.name)
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
+TEXT = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", COMPOSE.read_text())  # every variable at its default
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 SIMULATORS = {"carla": 2000, "embedded": 2010, "coppelia": 23000}
 DIGEST = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 
@@ -120,7 +121,8 @@ def parsed(text: str) -> PyCompose:
 
 
 def test_the_compose_file_keeps_to_the_specification() -> None:
-    compose = parsed(COMPOSE.read_text())
+    assert "$" not in TEXT, "a variable without a default"
+    compose = parsed(TEXT)
     compose.validate()
     assert set(compose.service_names()) == {*SIMULATORS, "bench", "carla-probe", "coppelia-probe"}
 
@@ -134,10 +136,9 @@ def test_the_compose_file_keeps_to_the_specification() -> None:
     ],
 )
 def test_the_parser_would_find_something(old: str, new: str) -> None:
-    text = COMPOSE.read_text()
-    assert old in text
-    with pytest.raises(ValueError, match=re.escape(new.partition(":")[0]) if "restrat" in new else None):
-        parsed(text.replace(old, new)).validate()
+    assert old in TEXT
+    with pytest.raises(ValueError):
+        parsed(TEXT.replace(old, new)).validate()
 
 
 def test_profiles_start_what_their_names_say() -> None:
@@ -183,7 +184,7 @@ def _dockerfile(service: dict[str, Any]) -> Path:
 
 
 def test_the_network_of_the_bench_leads_nowhere() -> None:
-    networks = yaml.safe_load(COMPOSE.read_text())["networks"]
+    networks = yaml.safe_load(TEXT)["networks"]
     assert networks["simulators"] == {"internal": True}
     for name in ("bench", "carla-probe", "coppelia-probe"):
         assert SERVICES[name]["networks"] == ["simulators"]
