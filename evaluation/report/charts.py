@@ -19,7 +19,7 @@ from sim2real_bench.evaluation.report.svg import (
     text,
     ticks,
 )
-from sim2real_bench.evaluation.statistics import survival
+from sim2real_bench.evaluation.statistics import Curve, survival
 
 WIDE, NARROW = 1080, 350
 Height = Callable[[float], float]
@@ -121,7 +121,15 @@ def _mean(row: ReportRow, scale: Scale, middle: float) -> list[Markup]:
     return [*drawn, element("path", d=path_data(diamond, closed=True), class_="mean")]
 
 
-def survival_chart(rows: Sequence[ReportRow], reach_m: float, width: float) -> Markup:
+def survival_curves(rows: Sequence[ReportRow]) -> list[Curve]:
+    """The survival curve of each row, with intervals over whole starts; what the horizon stopped is censored."""
+    return [
+        survival(row.distances, [record.outcome is Outcome.HORIZON for record in row.records], row.starts)
+        for row in rows
+    ]
+
+
+def survival_chart(rows: Sequence[ReportRow], survivals: Sequence[Curve], reach_m: float, width: float) -> Markup:
     """Share of the episodes still driving against distance, with pointwise intervals."""
     scale = Scale(width, reach_m, left=40)
     top, bottom = 10.0, 300.0 if width > 500 else 230.0
@@ -134,14 +142,12 @@ def survival_chart(rows: Sequence[ReportRow], reach_m: float, width: float) -> M
                 text(scale.left - 6, height(part / 4) + 4, f"{25 * part} %", "tick", "end")])
         for part in range(5)
     ]  # fmt: skip
-    curves = [_curve(row, scale, height) for row in rows]
+    curves = [_curve(row, curve, scale, height) for row, curve in zip(rows, survivals, strict=True)]
     label = "Share of the episodes still driving against distance. " + " ".join(_survival_words(row) for row in rows)
     return drawing(width, bottom + 26, label, distance_axis(scale, top, bottom), grid, curves)
 
 
-def _curve(row: ReportRow, scale: Scale, height: Height) -> Markup:
-    stopped = [record.outcome is Outcome.HORIZON for record in row.records]
-    curve = survival(row.distances, stopped, row.starts)
+def _curve(row: ReportRow, curve: Curve, scale: Scale, height: Height) -> Markup:
     columns = [scale(float(x)) for x in curve.x]
     band = _steps(columns, [height(float(y)) for y in curve.low])
     band += _steps(columns, [height(float(y)) for y in curve.high])[::-1]

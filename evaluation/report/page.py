@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from sim2real_bench import __version__
 from sim2real_bench.evaluation.plan import Configuration
 from sim2real_bench.evaluation.records import EpisodeRecord, Outcome
 from sim2real_bench.evaluation.report.cards import cards_of
-from sim2real_bench.evaluation.report.charts import at_both_widths, distance_chart, survival_chart
+from sim2real_bench.evaluation.report.charts import at_both_widths, distance_chart, survival_chart, survival_curves
 from sim2real_bench.evaluation.report.content import OUTCOME_WORDS, ReportContent, ReportRow
 from sim2real_bench.evaluation.report.films import Films, show_films
 from sim2real_bench.evaluation.report.replays import read_replays
@@ -99,6 +100,7 @@ def render_page(content: ReportContent, page: Path, options: ReportOptions) -> P
         facts=_facts(content.plan.configuration),
         versions=_versions(content.records),
         attempts=Counter(str(record.outcome) for record in content.records)[Outcome.INFRASTRUCTURE_FAILURE],
+        folder=shlex.quote(str(content.folder)),
         command=evaluate_command(content.plan.configuration),
         made_with=__version__,
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -107,20 +109,24 @@ def render_page(content: ReportContent, page: Path, options: ReportOptions) -> P
 
 
 def evaluate_command(configuration: Configuration) -> str:
-    """The command that drives the same plan again."""
+    """The command that drives the same plan again; quoted, for it is copied into shells and its words are anybody's."""
     methods = list(dict.fromkeys(row.method for row in configuration.rows))
     proxies = {row.proxy for row in configuration.rows} - {None}
-    words = [
-        "sim2real-bench evaluate", f"--source {configuration.source}", f"--target {configuration.target}",
-        f"--preset {configuration.preset}", f"--methods {','.join(methods)}",
-        f"--episodes {configuration.episodes_per_controller}", f"--horizon {configuration.limits.horizon_ticks}",
-        f"--town {configuration.town}", f"--seed {configuration.seed}",
-    ]  # fmt: skip
-    if len(proxies) == 1:
-        words.append(f"--proxy {proxies.pop()}")
-    if configuration.backend != "embedded":
-        words.append(f"--backend {configuration.backend}")
-    return " ".join(words)
+    options = {
+        "source": configuration.source,
+        "target": configuration.target,
+        "preset": configuration.preset,
+        "methods": ",".join(methods),
+        "proxy": proxies.pop() if len(proxies) == 1 else None,
+        "episodes": configuration.episodes_per_controller,
+        "horizon": configuration.limits.horizon_ticks,
+        "town": configuration.town,
+        "seed": configuration.seed,
+        "backend": configuration.backend,
+        "controllers": configuration.controller_set,
+    }
+    words = [f"--{name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None]
+    return " ".join(["sim2real-bench evaluate", *words])
 
 
 def _charts(content: ReportContent) -> dict[str, Any]:
@@ -129,9 +135,10 @@ def _charts(content: ReportContent) -> dict[str, Any]:
         return {}
     configuration = content.plan.configuration
     controllers = [str(controller) for controller in configuration.controllers]
+    curves = survival_curves(rows)
     return {
         "distances": at_both_widths(lambda width: distance_chart(rows, reach, width)),
-        "survival": at_both_widths(lambda width: survival_chart(rows, reach, width)),
+        "survival": at_both_widths(lambda width: survival_chart(rows, curves, reach, width)),
         "weathers": split_panels(rows, configuration.weathers, lambda record: record.key.weather, reach),
         "controllers": split_panels(rows, controllers, lambda record: str(record.key.controller), reach),
     }

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,16 +15,20 @@ import pytest
 from fake_driving import ROWS, row, settings
 from fake_results import write_results
 from report_results import ENDS, WORDS, write_driven, write_films
+from typer.testing import CliRunner
 
 from sim2real_bench.agents.cards import SHIPPED_FOLDER, read_card
+from sim2real_bench.cli import build_app
 from sim2real_bench.envs.carla.embedded.town import TOWN_NAMES
 from sim2real_bench.envs.carla.embedded.town.maps import MAPS
 from sim2real_bench.errors import ConfigurationError, RecordError
 from sim2real_bench.evaluation.film.choice import find_film
+from sim2real_bench.evaluation.plan import Configuration
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome, read_records
 from sim2real_bench.evaluation.report import REPORT_FILE, ReportOptions, report
-from sim2real_bench.evaluation.report.charts import Scale, distance_chart, survival_chart
+from sim2real_bench.evaluation.report.charts import Scale, distance_chart, survival_chart, survival_curves
 from sim2real_bench.evaluation.report.content import read_content
+from sim2real_bench.evaluation.report.page import evaluate_command
 from sim2real_bench.evaluation.report.replays import Replay, read_replays, remember_replays
 from sim2real_bench.evaluation.report.roads import read_roads, roads_of, roads_of_town
 from sim2real_bench.evaluation.report.svg import drawing, element, path_data, quartiles, ticks
@@ -85,6 +90,28 @@ def test_strangers_texts_stay_text(tmp_path: Path) -> None:
     assert page.html.count("<script>") == 1 and "<img" not in page.html
     for start in re.findall(r"<(?!/|!)[^>]*>", page.html):
         assert "onerror=" not in re.sub(r'"[^"]*"', '""', start)
+
+
+def test_the_command_on_the_page_plans_the_same(tmp_path: Path) -> None:
+    wanted = ("--methods", "reference,task-distillation", "--proxy", "map", "--episodes", "3", "--horizon", "70")
+    wanted += ("--town", "MiniTown01", "--seed", "4", "--preset", "standard")
+    app = build_app()
+
+    def planned(*options: str) -> str:
+        result = CliRunner().invoke(app, ["evaluate", *options, "--show-config"])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    shown = planned(*wanted)
+    command = evaluate_command(Configuration.model_validate_json(shown))
+    assert command.startswith("sim2real-bench evaluate ")
+    assert planned(*shlex.split(command)[2:]) == shown
+
+
+def test_a_command_to_copy_runs_nothing_else(tmp_path: Path) -> None:
+    configuration = settings(tmp_path).configuration.model_copy(update={"town": "x; rm -rf ~", "preset": "$(reboot)"})
+    words = shlex.split(evaluate_command(configuration))
+    assert "x; rm -rf ~" in words and "$(reboot)" in words
 
 
 def test_a_page_asks_no_other_machine(driven: Path, tmp_path: Path) -> None:
@@ -274,9 +301,13 @@ def test_numbers_of_any_size_are_drawn(driven: Path) -> None:
 
 def test_charts_are_well_formed_and_within_their_frames(driven: Path) -> None:
     content = read_content(driven)
-    for draw in (distance_chart, survival_chart):
-        for width in (1080.0, 350.0):
-            root = ElementTree.fromstring(str(draw(content.driven, content.reach_m, width)))
+    curves = survival_curves(content.driven)
+    for width in (1080.0, 350.0):
+        for chart in (
+            distance_chart(content.driven, content.reach_m, width),
+            survival_chart(content.driven, curves, content.reach_m, width),
+        ):
+            root = ElementTree.fromstring(str(chart))
             assert root.get("role") == "img" and "direct" in root.get("aria-label")
             columns = [float(one.get(name)) for one in root.iter() for name in ("cx", "x1", "x2") if one.get(name)]
             assert columns and min(columns) >= 0 and max(columns) <= width
