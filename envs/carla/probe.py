@@ -50,10 +50,11 @@ def check(
         return Health(connection.version)
     world, place = _world(connection, step, town if frame else None)
     with _synchronous(connection, world):
-        sensors = tuple(sorted(actor.type_id for actor in world.get_actors().filter("sensor.*")))
         step(f"ticking {place} at {connection.address}")
         with connection.translated("a tick"):
             rate = max((1.0 / _tick_s(world, timeout_s) for _ in range(ticks)), default=0.0)
+            # Only now: a client learns of the actors from ticks.
+            sensors = tuple(sorted(actor.type_id for actor in world.get_actors().filter("sensor.*")))
         if frame:
             step(f"waiting for a frame of {place} at {connection.address}")
             with connection.translated("a frame"):

@@ -18,6 +18,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -80,7 +81,8 @@ class _Guardian:
     def _guard(self, lease: Lease, folder: Path) -> None:
         order, token = self._order, secrets.token_hex(8)
         values = {
-            "port": lease.port, "stream_port": lease.port + 1, "name": FOLDER_PREFIX + token, "folder": folder
+            "port": lease.port, "stream_port": lease.port + 1, "name": FOLDER_PREFIX + token, "folder": folder,
+            "python": sys.executable,
         }  # fmt: skip
         removal = tuple(filled(part, values) for part in order.removal)
         occupant = Occupant(token, str(folder), removal)

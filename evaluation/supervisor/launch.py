@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +20,8 @@ class Launch:
     """How a simulator is started and asked; plain data, made by the functions of this module or by hand.
 
     Every start leases eight consecutive ports. Placeholders in the commands: ``{port}`` the first of them,
-    ``{stream_port}`` the next, ``{name}`` a unique name, ``{folder}`` a folder for temporary files (also ``TMPDIR``).
+    ``{stream_port}`` the next, ``{name}`` a unique name, ``{folder}`` a folder for temporary files (also ``TMPDIR``),
+    ``{python}`` the interpreter of the machine on which it is started.
 
     Attributes:
         name: for messages and log files.
@@ -59,7 +59,7 @@ def embedded_carla(town: str = "MiniTown01", threads: int | None = None) -> Laun
         threads: for drawing; None = one per core.
     """
     module = "sim2real_bench.envs.carla.embedded"
-    command = (sys.executable, "-m", module, "--host", "127.0.0.1", "--port", "{port}", "--town", town)
+    command = ("{python}", "-m", module, "--host", "127.0.0.1", "--port", "{port}", "--town", town)
     environment = {} if threads is None else dict.fromkeys(_THREAD_VARIABLES, str(threads))
     return Launch("embedded-carla", command, CARLA_PROBE, {"town": town}, environment)
 

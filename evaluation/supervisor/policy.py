@@ -22,7 +22,8 @@ class Policy:
         back_off_s: pause before the second attempt; doubled before each further one, at most a minute.
         recycle_after: a new process after this many tasks.
         memory_limit_mib: a new process once all its processes together hold more (mebibytes).
-        slow_fraction: a new process once it ticks slower than this fraction of its first rate.
+        slow_fraction: a new process once it ticks slower than this fraction of its first rate. By the wall clock: on a
+            machine whose load changes it would condemn healthy simulators.
         end_timeout_s: from SIGTERM to SIGKILL.
         log_folder: keeps what simulators print, one file per start; None keeps it only while the simulator lives.
 
@@ -36,7 +37,7 @@ class Policy:
     back_off_s: float = 1.0
     recycle_after: int | None = None
     memory_limit_mib: float | None = None
-    slow_fraction: float | None = 0.2
+    slow_fraction: float | None = None
     end_timeout_s: float = 5.0
     log_folder: Path | None = None
 

@@ -125,7 +125,8 @@ def _family():
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
     ]
     subprocess.Popen(sleep)
-    subprocess.Popen([sys.executable, "-c", f"import subprocess; subprocess.Popen({sleep!r}, start_new_session=True)"])
+    between = f"import subprocess; subprocess.Popen({sleep!r}, start_new_session=True)"
+    subprocess.run([sys.executable, "-c", between], check=True)
 
 
 def main(port, part="well", argument=""):

@@ -12,7 +12,7 @@ from sim2real_bench.evaluation.supervisor import Policy, Supervisor, coppelia_co
 pytest.importorskip("coppeliasim_zmqremoteapi_client", reason="install the extra 'coppelia'")
 
 PROGRAM = Path(__file__).with_name("stand_in_coppelia.py")
-POLICY = Policy(back_off_s=0.0, end_timeout_s=0.5)
+POLICY = Policy(back_off_s=0.0, end_timeout_s=0.5, slow_fraction=1e-6)
 
 
 def launch(version="41000", objects=("/Mico",)):

@@ -16,7 +16,7 @@ from traces import Traces, is_free
 
 from sim2real_bench.evaluation.supervisor import Policy, Supervisor, carla_docker
 
-POLICY = Policy(end_timeout_s=0.5, back_off_s=0.0, slow_fraction=None)
+POLICY = Policy(end_timeout_s=0.5, back_off_s=0.0)
 PROGRAM = Path(__file__).with_name("stand_in_docker.py")
 
 

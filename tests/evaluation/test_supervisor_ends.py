@@ -16,7 +16,7 @@ from traces import Traces, is_free
 from sim2real_bench.evaluation.supervisor import Policy, Supervisor
 
 PROGRAM = str(Path(__file__).with_name("supervising_program.py"))
-POLICY = Policy(end_timeout_s=0.5, slow_fraction=None)
+POLICY = Policy(end_timeout_s=0.5)
 
 
 @pytest.fixture
@@ -91,7 +91,8 @@ def test_the_next_start_sweeps_up_after_owner_and_guardian_were_killed_together(
     deadline = time.monotonic() + 20.0
     while len(traces.processes()) > 2 and time.monotonic() < deadline:
         time.sleep(0.05)  # the kernel ends the simulator itself; its children and its lease stay
-    assert len(traces.processes()) == 2 and [lock.stem for lock in traces.locks()] == [str(port)]
+    assert len(traces.processes()) == 2, traces.left()
+    assert [lock.stem for lock in traces.locks()] == [str(port)]
     with Supervisor(stand_in.launch(), POLICY) as supervisor:
         supervisor.ready()
         assert len(traces.processes()) == 3 and len(traces.locks()) == 1
