@@ -196,6 +196,8 @@ class _Run:
         self._progress = progress
         self._pending: dict[Future[EpisodeResult], _Pending] = {}
         self._failures_in_a_row = 0
+        self._suspicions_in_a_row = 0  # those of them in which the agent was at work when its worker died
+        self._given_up: set[int] = set()  # rows
 
     def drive(self) -> None:
         """Drive everything that has no result."""
@@ -219,28 +221,50 @@ class _Run:
         return self._log.attempts(pending.key) + 1
 
     def _record(self, pending: _Pending, future: Future[EpisodeResult]) -> None:
+        suspicious = False
         try:
             result = future.result()
         except SimulatorError as error:
             result = _failed_result(error, pending.task.limits)
+            suspicious = _agent_was_at_work(error)
         record = make_record(result, pending.key, self._next_attempt(pending), self._plan.configuration.backend)
         self._log.append(record)
         self._progress.attempt(record)
         if record.finished:
-            self._failures_in_a_row = 0
+            self._failures_in_a_row = self._suspicions_in_a_row = 0
         else:
-            self._failed(pending, record)
+            self._failed(pending, record, suspicious)
 
-    def _failed(self, pending: _Pending, record: EpisodeRecord) -> None:
+    def _failed(self, pending: _Pending, record: EpisodeRecord, suspicious: bool) -> None:
         self._failures_in_a_row += 1
+        self._suspicions_in_a_row = self._suspicions_in_a_row + 1 if suspicious else 0
         _LOG.warning("infrastructure failure, try %d of %d: %s", pending.tries, self._settings.attempts, record.error)
+        if self._suspicions_in_a_row >= self._settings.patience:
+            self._give_up(pending.row, record.error)
+            return
         if self._failures_in_a_row >= self._settings.patience:
             raise SimulatorError(
                 f"{self._failures_in_a_row} infrastructure failures in a row, the last: {record.error}. Finished "
                 "episodes are kept; 'sim2real-bench doctor' tries the parts, then run the same command again"
             )
-        if pending.tries < self._settings.attempts:
+        if pending.tries < self._settings.attempts and pending.row not in self._given_up:
             self._submit(_Pending(pending.key, pending.task, pending.row, pending.tries + 1))
+
+    def _give_up(self, row: int, error: str) -> None:
+        """Leave a row whose agent, as it seems, takes its worker along each time; the others are not to suffer."""
+        left = [future for future, pending in self._pending.items() if pending.row == row and future.cancel()]
+        for future in left:
+            del self._pending[future]
+        self._given_up.add(row)
+        _LOG.error(
+            "%s is given up: %d times in a row its worker died while the agent was at work, the last time: %s",
+            self._plan.configuration.rows[row].label, self._suspicions_in_a_row, error,
+        )  # fmt: skip
+        self._failures_in_a_row = self._suspicions_in_a_row = 0
+
+
+def _agent_was_at_work(error: SimulatorError) -> bool:
+    return isinstance(error, WorkerLostError) and error.sign.phase == Phase.AGENT
 
 
 def _failed_result(error: SimulatorError, limits: Limits) -> EpisodeResult:
@@ -249,7 +273,7 @@ def _failed_result(error: SimulatorError, limits: Limits) -> EpisodeResult:
     The agent's failures are two: silence, and ending the process by an exit, which nobody else does while the agent is
     at work. A signal may come from anywhere (the system short of memory, a crash in the simulator's client library).
     """
-    if isinstance(error, WorkerLostError) and error.sign.phase == Phase.AGENT:
+    if isinstance(error, WorkerLostError) and _agent_was_at_work(error):
         if error.hung:
             return agent_failure(error.sign, limits, f"the agent did not answer within {error.sign.silent_s:.0f} s")
         if error.exit_status is not None and error.exit_status >= 0:

@@ -2,11 +2,14 @@
 
 import json
 import re
+import signal
+import time
 from dataclasses import replace
 
 import psutil
 import pytest
 import sabotaged_carla
+from runner_processes import RunnerProcess
 
 from sim2real_bench.cli.configuration import requested_configuration
 from sim2real_bench.evaluation.plan import make_plan, read_plan
@@ -52,25 +55,83 @@ def comparable(records):
     return sorted(dumps, key=lambda dump: json.dumps(dump["key"], sort_keys=True))
 
 
-@pytest.mark.usefixtures("carla_embedded")
-def test_results_are_those_of_an_undisturbed_run(tmp_path):
-    (tmp_path / "whole").mkdir()
-    whole = settings(tmp_path / "whole")
-    assert evaluate(whole).complete
-    plan = read_plan(whole.out / "plan.json")
-    assert plan == make_plan(whole.configuration, plan.spawn_count)
+@pytest.fixture(scope="module")
+def whole(carla_embedded, tmp_path_factory):
+    """The settings and records of an undisturbed run."""
+    made = settings(tmp_path_factory.mktemp("whole"))
+    assert evaluate(made).complete
+    return made, comparable(read_records(made.out / "episodes.jsonl"))
+
+
+def our_processes():
+    commands = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+    return [command for command in commands if "sim2real_bench" in command]
+
+
+def test_results_are_those_of_an_undisturbed_run(tmp_path, whole):
+    undisturbed, expected = whole
+    plan = read_plan(undisturbed.out / "plan.json")
+    assert plan == make_plan(undisturbed.configuration, plan.spawn_count)
     seeds = {kind: episode.seed for kind, episode in zip(sabotaged_carla.KINDS, plan.episodes, strict=True)}
-
-    (tmp_path / "broken").mkdir()
-    broken = settings(tmp_path / "broken", {str(seed): kind for kind, seed in seeds.items()})
+    broken = settings(tmp_path, {str(seed): kind for kind, seed in seeds.items()})
     table = evaluate(replace(broken, attempts=2))
-
     records = read_records(broken.out / "episodes.jsonl")
     assert table.complete
-    assert comparable(records) == comparable(read_records(whole.out / "episodes.jsonl"))
+    assert comparable(records) == expected
     failures = {record.key.seed: record.error for record in records if not record.finished}
     assert set(failures) == set(seeds.values())
     for kind, text in SAID.items():
         assert re.search(text, failures[seeds[kind]]), (kind, failures[seeds[kind]])
-    left = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
-    assert not any("sim2real_bench" in command for command in left), left
+    assert our_processes() == []
+
+
+def test_a_killed_run_leaves_no_server_and_goes_on(tmp_path, whole):
+    _, expected = whole
+    made, log = replace(settings(tmp_path), workers=2), tmp_path / "log"
+    for lines in (0, 2):
+        kill_in_mid_run(made, log, lines)
+    assert evaluate(made).complete
+    assert comparable(read_records(made.out / "episodes.jsonl")) == expected
+    assert our_processes() == []
+
+
+def kill_in_mid_run(made, log, lines):
+    """Kill a run once a server runs and so many lines are written; everything that came from it must end."""
+    runner = RunnerProcess(made, log)
+    wait_until(lambda: runner.ended() or (servers(runner) and lines_of(made.out) >= lines), log)
+    family = psutil.Process(runner.pid).children(recursive=True)
+    runner.send(signal.SIGKILL)
+    assert runner.wait() == -signal.SIGKILL, log.read_text()
+    wait_until(lambda: not any(map(alive, family)), log)
+    assert lines_of(made.out) >= lines
+
+
+def servers(runner):
+    found = psutil.Process(runner.pid).children(recursive=True)
+    return [process for process in found if "sim2real_bench.envs.carla.embedded" in command_of(process)]
+
+
+def command_of(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def alive(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def lines_of(folder):
+    path = folder / "episodes.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def wait_until(condition, log, seconds=90.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.02)
