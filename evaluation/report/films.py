@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sim2real_bench.errors import RecordError
-from sim2real_bench.evaluation.film.choice import BEST, MEDIAN, WORST
+from sim2real_bench.evaluation.film.choice import BEST, MEDIAN, WORST, film_path
 from sim2real_bench.evaluation.records import EpisodeRecord
 from sim2real_bench.evaluation.report.content import ReportRow, describe
 from sim2real_bench.evaluation.report.replays import Replay
@@ -101,13 +101,11 @@ def _shown(
     row: ReportRow, role: str, sources: Mapping[str, tuple[str, bool]], replays: Mapping[str, Replay]
 ) -> ShownFilm:
     record, identifier = row.chosen[role], _identifier(row, role)
-    if identifier not in sources:
-        return ShownFilm(identifier, role, record, describe(record))
-    source, embedded = sources[identifier]
-    film = row.films[role]
-    replay = replays.get(film.stem)
+    source, embedded = sources.get(identifier, ("", False))
+    media_type = _TYPES[row.films[role].suffix] if source else ""
+    replay = replays.get(film_path(Path(), record.key, record.attempt).stem)
     return ShownFilm(
-        identifier, role, record, describe(record), source, _TYPES[film.suffix], embedded,
+        identifier, role, record, describe(record), source, media_type, embedded,
         note=replay.note if replay else "", differs=replay is not None and not replay.agrees,
     )  # fmt: skip
 

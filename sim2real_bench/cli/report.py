@@ -80,7 +80,7 @@ def command(
 
 
 def _film(folder: Path, configuration: Configuration, simulators: SimulatorOptions, checkpoint_texts: list[str]) -> int:
-    """Film what has no film; answers with the number of drives that differ from their records."""
+    """Film what has no film; answers with the number of drives that differ from their records or failed."""
     from sim2real_bench.cli.progress import progress_display
     from sim2real_bench.evaluation.report.replay import film_chosen, require_known, unfilmed_count
     from sim2real_bench.evaluation.rows import parse_checkpoints
@@ -96,7 +96,10 @@ def _film(folder: Path, configuration: Configuration, simulators: SimulatorOptio
         checkpoints=checkpoints,
         keeper=simulators.keeper(configuration),
     )
-    with progress_display("film", unfilmed_count(folder), "episodes") as update:
+    count = unfilmed_count(folder)
+    if count == 0:
+        return 0
+    with progress_display("film", count, "episodes") as update:
         replays = film_chosen(settings, update)
     return sum(not replay.agrees for replay in replays)
 
@@ -111,6 +114,6 @@ def _tell(page: Page, path: Path, *, map_known: bool, differing: int) -> None:
     else:
         typer.echo("Films: none; add --film to drive the worst, median and best episode of each row again")
     if differing:
-        typer.echo(f"{differing} of the filmed drives differ from their records; the page says how")
+        typer.echo(f"{differing} of the episodes driven again differ from their records or failed; the page says how")
     if page.has_map and not map_known:
         typer.echo("Map: trajectories alone; name the town's OpenDRIVE file with --map to draw its roads")

@@ -153,6 +153,10 @@ def test_every_shown_film_says_whether_it_is_the_recorded_drive(driven: Path, tm
     assert '<span class="differs">it differs &lt;b&gt;much&lt;/b&gt;</span>' in html
     assert '<span class="as-recorded">as in the record</span>' in html
     assert 'type="video/webm"' in html
+    remember_replays(driven, [Replay(names[2], "could not be driven again: no room", False)])
+    (driven / "videos" / f"{names[2]}.webm").unlink()
+    html = report(driven).html
+    assert '<span class="differs">could not be driven again: no room</span>' in html and "not filmed" in html
     (driven / "videos" / "replays.json").write_text('[{"film": 1}]')
     with pytest.raises(RecordError, match=r"replays\.json"):
         report(driven)
