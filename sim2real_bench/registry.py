@@ -225,6 +225,11 @@ def misplaced_entry_points() -> list[Listed]:
     ]
 
 
+def plug_in_packages() -> dict[str, str]:
+    """Names and versions of the installed packages that offer anything here."""
+    return {entry.dist.name: entry.dist.version for entry in installed_entry_points() if entry.dist is not None}
+
+
 def plug_in_versions(targets: Iterable[str], names: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
     """Versions of the plug-in packages that a result depends on, for its record.
 

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import sim2real_bench
+from sim2real_bench.registry import plug_in_packages
 
 CODE = "code of sim2real-bench"
 _PARTS = ("envs", "agents", "distill", "evaluation")
@@ -19,13 +20,17 @@ _SUFFIXES = (".py", ".vert", ".frag", ".glsl", ".xodr", ".json", ".safetensors")
 
 
 def installed() -> dict[str, str]:
-    """Versions of Python (without its last number) and of the packages that results depend on, and a hash of our code.
+    """Versions of Python (without its last number), of libraries and plug-ins that matter, and a hash of our code.
 
     A local label (``+cpu``) is left out; a package that is not installed has the version "".
     """
     versions = {package: _version(package) for package in _PACKAGES}
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"Python": python, "sim2real-bench": sim2real_bench.__version__, CODE: code_hash()[:12]} | versions
+    return (
+        {"Python": python, "sim2real-bench": sim2real_bench.__version__, CODE: code_hash()[:12]}
+        | versions
+        | plug_in_packages()
+    )
 
 
 def differences(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
