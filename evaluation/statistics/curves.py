@@ -49,7 +49,7 @@ def survival(
     curve is a step function: ``share[i]`` holds from ``x[i]`` up to ``x[i + 1]``; it begins at 0 m with 1.
 
     The interval is Greenwood's on the log-log scale (Kalbfleisch and Prentice, "The Statistical Analysis of Failure
-    Time Data", 2nd edition, section 1.4.3), for independent episodes; with clusters whole starts are resampled.
+    Time Data", 2nd edition 2002, section 1.4), for independent episodes; with clusters whole starts are resampled.
 
     Args:
         distances_m: (N,) metres, N >= 1.
@@ -81,7 +81,7 @@ def performance_profile(
     seed: int = 0,
     replicates: int = CURVE_REPLICATES,
 ) -> Curve:
-    """Share of the episodes that came farther than each threshold (Agarwal et al. 2021, section 4.2, equation 2).
+    """Share of the episodes that came farther than each threshold (Agarwal et al. 2021, section 4.2).
 
     Unlike the survival curve it says nothing about what the horizon cut off: beyond the distance that can be driven
     before the horizon it is 0.

@@ -36,7 +36,7 @@ def sign_flip_p(differences: npt.ArrayLike, *, alternative: Alternative = "two-s
 def step_down_p(differences: npt.ArrayLike, *, alternative: Alternative = "two-sided", seed: int = 0) -> Float:
     """Paired permutation tests of several methods that share their starts, corrected for their number.
 
-    Westfall and Young, "Resampling-Based Multiple Testing" (1993), algorithm 2.8: Holm's procedure with the joint
+    Westfall and Young, "Resampling-Based Multiple Testing" (1993), the step-down maxT procedure: Holm's with the joint
     distribution of the statistics in place of Bonferroni's bound. The two sides of a start are swapped for all methods
     at once, so nothing is assumed about how the methods depend on each other, and five starts are enough for a p of
     1/32 however many methods there are.
