@@ -62,8 +62,7 @@ class Calls:
         return self._replaced.get(name) or getattr(os, name)
 
 
-@pytest.mark.parametrize("call", ["write", "fsync"])
-@pytest.mark.parametrize("times", [0, 4])
+@pytest.mark.parametrize(("call", "times"), [("write", 0), ("write", 4), ("fsync", 4)])
 def test_a_disk_that_is_full_while_a_record_is_written(tmp_path, monkeypatch, whole, call, times):
     settings = fake_settings(tmp_path, **SETTINGS)
     full = FullAfter(getattr(os, call), times)
@@ -78,7 +77,7 @@ def test_a_disk_that_is_full_while_a_record_is_written(tmp_path, monkeypatch, wh
     assert comparable(tmp_path) == whole
 
 
-@pytest.mark.parametrize("times", [0, 1, 2, 3])
+@pytest.mark.parametrize("times", [0, 1, 3])
 def test_a_disk_that_is_full_while_a_plan_or_a_table_is_written(tmp_path, monkeypatch, whole, times):
     settings = fake_settings(tmp_path, **SETTINGS)
     with monkeypatch.context() as patch:

@@ -75,6 +75,8 @@ def test_a_run_killed_at_many_random_points_equals_an_uninterrupted_one(tmp_path
         assert runner.leaves_nothing()
     assert states["killed"] >= 50, states
     assert states["with results"] >= 10, states
+    with (out / "episodes.jsonl").open("ab") as file:
+        file.write(b'{"version":2,"key":{"bench')  # the line that a power cut tore
     table = evaluate(replace(settings, workers=2))
     assert table.complete
     assert comparable(finished(out)) == comparable(whole)
