@@ -15,6 +15,7 @@ from sim2real_bench.registry import (
     blaming_plug_in,
     installed_entry_points,
     misplaced_entry_points,
+    plug_in_packages,
     plug_in_versions,
 )
 
@@ -175,6 +176,7 @@ def test_records_name_the_packages_a_result_depends_on(install: Install) -> None
     assert plug_in_versions(["sim2real_bench.envs:make", "json"]) == {}
     assert plug_in_versions(["mine.elsewhere:Other"]) == {"mine": "2.0"}
     assert plug_in_versions(["json"], [(METHODS, "yours"), (METHODS, "direct")]) == {"yours": "4.0"}
+    assert plug_in_packages().items() >= {"mine": "2.0", "yours": "4.0"}.items()
 
 
 def test_failures_of_foreign_code_name_its_package(install: Install) -> None:
