@@ -69,8 +69,8 @@ def carla_command(command: str | Sequence[str], town: str | None = None) -> Laun
 
     Args:
         command: a line (split as a shell would, but not run by one) or the parts, for example
-            ``/opt/carla/CarlaUE4.sh -RenderOffScreen -nosound -carla-rpc-port={port}
-            -carla-streaming-port={stream_port} -graphicsadapter=0`` (CARLA ignores ``CUDA_VISIBLE_DEVICES``).
+            ``/opt/carla/CarlaUE4.sh -RenderOffScreen -nosound -carla-rpc-port={port} -graphicsadapter=0`` (CARLA
+            ignores ``CUDA_VISIBLE_DEVICES``).
         town: loaded before it counts as ready; None = whatever it starts with.
     """
     return Launch("carla", _parts(command), CARLA_PROBE, {"town": town})
@@ -92,11 +92,12 @@ def carla_docker(
         arguments: of CarlaUE4.sh.
         docker: the command line client.
     """
-    # Clients are told the server's own port numbers, so the container publishes them unchanged.
-    command = [docker, "run", "--rm", "--name", "{name}", "--publish", "127.0.0.1:{port}:{port}"]
-    command += ["--publish", "127.0.0.1:{stream_port}:{stream_port}"]
-    command += ["--gpus", gpu] if gpu else []
-    command += [image, "./CarlaUE4.sh", *arguments, "-carla-rpc-port={port}", "-carla-streaming-port={stream_port}"]
+    # Clients are told the server's own port numbers, so the container publishes them unchanged. Streams use the port
+    # after the one for calls. Vulkan needs more of the driver than containers get by default.
+    command = [docker, "run", "--rm", "--name", "{name}", "--user", "carla"]
+    command += ["--publish", "127.0.0.1:{port}:{port}", "--publish", "127.0.0.1:{stream_port}:{stream_port}"]
+    command += ["--gpus", gpu, "--env", "NVIDIA_DRIVER_CAPABILITIES=all"] if gpu else []
+    command += [image, "bash", "CarlaUE4.sh", *arguments, "-carla-rpc-port={port}"]
     removal = (docker, "rm", "--force", "{name}")
     inspection = (docker, "inspect", "--format", "{{.State.Pid}}", "{name}")
     return Launch("carla-docker", tuple(command), CARLA_PROBE, {"town": town}, {}, removal, inspection)

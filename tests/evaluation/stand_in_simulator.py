@@ -72,6 +72,12 @@ def never_returns(host, port):
     time.sleep(600)
 
 
+def ends_the_simulator_and_hangs(host, port):
+    """A call that waits for a simulator that is gone."""
+    os.kill(pid_of(host, port), signal.SIGKILL)
+    time.sleep(600)
+
+
 def dies(host, port):
     """A call whose process is lost, as when a client library aborts."""
     os.write(2, b"terminate called\n")

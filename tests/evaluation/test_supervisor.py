@@ -70,10 +70,10 @@ def test_a_late_answer_within_the_limit_is_an_answer(traces):
 
 
 def test_a_crash_at_the_start_is_tried_so_often_and_told_with_the_log(traces):
-    with Supervisor(stand_in.launch("crashes"), policy(start_attempts=3)) as supervisor:
-        with pytest.raises(SimulatorError, match=r"(?s)in 3 attempts.*ended with status 3.*no such graphics card"):
+    with Supervisor(stand_in.launch("crashes"), policy(start_attempts=10)) as supervisor:
+        with pytest.raises(SimulatorError, match=r"(?s)in 10 attempts.*ended with status 3.*no such graphics card"):
             supervisor.ready()
-        assert [attempt.number for attempt in supervisor.attempts] == [1, 2, 3]
+        assert [attempt.number for attempt in supervisor.attempts] == list(range(1, 11))
         assert all("no such graphics card" in attempt.log_tail for attempt in supervisor.attempts)
         assert traces.locks() == []
 
@@ -208,6 +208,14 @@ def test_a_call_that_never_returns_is_ended_and_the_simulator_replaced(traces):
         with pytest.raises(StepTimeoutError, match="no answer within 2 s"):
             supervisor.call(stand_in.never_returns)
         assert supervisor.ready().generation == generation + 1
+
+
+def test_a_call_does_not_wait_for_a_simulator_that_is_gone(traces):
+    with (
+        Supervisor(stand_in.launch(), policy(call_timeout_s=250.0)) as supervisor,
+        pytest.raises(ConnectionLostError, match="killed by SIGKILL"),
+    ):
+        supervisor.call(stand_in.ends_the_simulator_and_hangs)
 
 
 def test_a_call_whose_process_dies_says_how(traces):

@@ -54,10 +54,12 @@ def test_nothing_is_left_when_the_owner_is_killed(traces, number):
     assert is_free(port)
 
 
-def test_nothing_is_left_when_the_owner_raises(traces):
-    process, port = owner("raises")
-    assert collect(process) == 1
-    assert traces.left() == [] and is_free(port)
+@pytest.mark.parametrize(("part", "status"), [("raises", 1), ("forgets", 0)])
+def test_nothing_is_left_when_the_owner_raises_or_forgets_to_close(traces, part, status):
+    process, port = owner(part)
+    assert collect(process) == status
+    traces.await_nothing()
+    assert is_free(port)
 
 
 def test_nothing_is_left_at_whatever_moment_the_owner_is_killed(traces):
