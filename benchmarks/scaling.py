@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import secrets
 import statistics
 import tempfile
 import time
@@ -153,6 +154,7 @@ def _all_processor_s() -> float:
 def local_cluster() -> Iterator[None]:
     """A Ray cluster of this machine alone, bound to loopback; the executor finds this process connected."""
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # else Ray leaves one in the home
     import ray
 
     ray.init(

@@ -16,7 +16,8 @@ _REACH_S = 5.0
 _INSTALL = 'install it on every machine of the cluster: pip install "sim2real-bench[cluster]" -c constraints.txt'
 _START = (
     "start one with 'ray start --head' here and 'ray start --address=HOST:6379' on the other machines, or name the "
-    "head of a running one with --ray-address HOST:PORT"
+    "head of a running one with --ray-address HOST:PORT; one with token authentication also wants RAY_AUTH_MODE=token "
+    "and its ~/.ray/auth_token here"
 )
 
 

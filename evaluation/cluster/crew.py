@@ -14,6 +14,7 @@ from sim2real_bench.evaluation.cluster.versions import differences, installed
 from sim2real_bench.evaluation.execution.slots import SlotKeeper
 from sim2real_bench.evaluation.execution.work import Setup
 
+_FORSAKEN_S = 600.0  # a worker that has not heard of its run for so long ends: its machine was cut off
 _BESIDES = 3  # calls an actor serves at once: a task, whether it is alive, and its end
 
 
@@ -63,7 +64,9 @@ class Crew:
 
     def opened(self, actor: Any) -> Any:
         """Begin the actor's work; the reference is ready when it has begun."""
-        return actor.open.remote(self._setup, self.deadline_s, self._keeper, self._settings.cpus_per_worker)
+        return actor.open.remote(
+            self._setup, self.deadline_s, self._keeper, self._settings.cpus_per_worker, _FORSAKEN_S
+        )
 
     def require_same(self, place: str, versions: dict[str, str]) -> None:
         """Refuse a machine with other software.

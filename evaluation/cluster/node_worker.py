@@ -25,14 +25,15 @@ def node_worker_class() -> type:
                 return platform.node(), {}
             return platform.node(), installed()
 
-        def open(self, setup: Any, deadline_s: float, keeper: Any, threads: int) -> None:
+        def open(self, setup: Any, deadline_s: float, keeper: Any, threads: int, forsaken_s: float) -> None:
             """Begin; to be called once, before the rest."""
             import threading
 
             from sim2real_bench.evaluation.execution.executors import ProcessExecutor
 
             self._executor = ProcessExecutor(setup, 1, deadline_s, keeper, threads).__enter__()
-            threading.Thread(target=self._end_with_raylet, daemon=True).start()
+            self.alive()
+            threading.Thread(target=self._end_alone, args=(forsaken_s,), daemon=True).start()
 
         def run(self, task: Any) -> tuple[bool, Any]:
             """(True, result) or (False, exception)."""
@@ -42,20 +43,26 @@ def node_worker_class() -> type:
                 return False, error
 
         def alive(self) -> bool:
-            """This process answers."""
+            """This process answers, and hears that its run goes on."""
+            import time
+
+            self._heard = time.monotonic()
             return True
 
         def close(self) -> None:
             """End the worker and its simulator, also at work."""
             self._executor.shutdown()
 
-        def _end_with_raylet(self) -> None:
-            """Ray leaves an actor at work alone when the process that started it, the node's raylet, dies."""
+        def _end_alone(self, forsaken_s: float) -> None:
+            """End when the run is out of reach, or the raylet is gone that had started this process; Ray does neither.
+
+            The run has found another worker long since.
+            """
             import os
             import time
 
             raylet = os.getppid()
-            while os.getppid() == raylet:
+            while os.getppid() == raylet and time.monotonic() - self._heard < forsaken_s:
                 time.sleep(1.0)
             self._executor.shutdown()
             os._exit(1)

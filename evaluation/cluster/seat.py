@@ -30,6 +30,7 @@ class Seat(threading.Thread):
         self._number, self._crew, self._ray = number, crew, crew.ray
         self._jobs, self._stopping = jobs, stopping
         self._actor: Any = None
+        self._pulse: _Pulse | None = None
         self._place = ""
 
     def run(self) -> None:
@@ -49,10 +50,22 @@ class Seat(threading.Thread):
             self._end()
 
     def _next_job(self, action: Callable[[Job], None]) -> None:
-        with contextlib.suppress(queue.Empty):
+        try:
             job = self._jobs.get(timeout=_POLL_S)
+        except queue.Empty:
+            self._look_idly()
+        else:
             if job.future.set_running_or_notify_cancel():
                 action(job)
+
+    def _look_idly(self) -> None:
+        """An idle worker must hear that its run goes on, and one that is lost is replaced before it has a task."""
+        try:
+            if self._pulse is not None:
+                self._pulse()
+        except (self._ray.exceptions.RayError, _SilentError) as error:
+            _LOG.info("the idle worker on %s was lost: %s", self._place, _first_line(error))
+            self._forget()
 
     def _come_up(self) -> None:
         """Get a worker on some machine, however long it takes while others have theirs.
@@ -63,9 +76,9 @@ class Seat(threading.Thread):
         while True:
             actor = self._crew.new_actor()
             try:
-                place, versions = self._answer(actor, actor.place.remote(), self._crew.require_hope)
+                place, versions = self._answer(actor.place.remote(), self._crew.require_hope)
                 self._crew.require_same(place, versions)
-                self._answer(actor, self._crew.opened(actor), self._crew.require_hope)
+                self._answer(self._crew.opened(actor), self._crew.require_hope)
             except self._ray.exceptions.RayError as error:  # it died again, or never lived
                 _LOG.info("a worker could not be placed: %s", _first_line(error))
                 self._kill(actor)
@@ -76,14 +89,13 @@ class Seat(threading.Thread):
                 self._kill(actor)
                 raise
             else:
-                self._actor, self._place = actor, place
+                self._actor, self._place, self._pulse = actor, place, _Pulse(self._ray, actor, self._crew)
                 self._crew.has_worker(self._number, True)
                 return
 
     def _serve(self, job: Job) -> None:
         try:
-            reference = self._actor.run.remote(job.task)
-            succeeded, answer = self._answer(self._actor, reference, _Pulse(self._ray, self._actor, self._crew))
+            succeeded, answer = self._answer(self._actor.run.remote(job.task), self._pulse or self._crew.require_hope)
         except _Stopped:
             job.future.set_exception(_lost("the run was ended"))
             raise
@@ -98,7 +110,7 @@ class Seat(threading.Thread):
             else:
                 job.future.set_exception(answer)
 
-    def _answer(self, actor: Any, reference: Any, look: Callable[[], None]) -> Any:
+    def _answer(self, reference: Any, look: Callable[[], None]) -> Any:
         """What a call answered, looking around at every poll."""
         while not self._ray.wait([reference], timeout=_POLL_S)[0]:
             if self._stopping.is_set():
@@ -108,7 +120,7 @@ class Seat(threading.Thread):
 
     def _forget(self) -> None:
         """The actor is not trusted any more; what it may still answer is not read."""
-        actor, self._actor = self._actor, None
+        actor, self._actor, self._pulse = self._actor, None, None
         self._crew.has_worker(self._number, False)
         self._kill(actor)
 
@@ -125,7 +137,10 @@ class Seat(threading.Thread):
 
 
 class _Pulse:
-    """Asks an actor at work every few seconds whether it is there: a frozen process is not dead for Ray."""
+    """Asks an actor every few seconds whether it is there: a frozen process is not dead for Ray.
+
+    The actor hears from it that its run goes on.
+    """
 
     def __init__(self, ray: Any, actor: Any, crew: Crew) -> None:
         self._ray, self._actor, self._deadline_s = ray, actor, crew.deadline_s
@@ -136,6 +151,7 @@ class _Pulse:
         """Ask, or look for the answer.
 
         Raises:
+            RayError: it is dead.
             _SilentError: no answer within the deadline.
         """
         passed_s = time.monotonic() - self._asked
@@ -143,7 +159,8 @@ class _Pulse:
             if passed_s > _ASK_EVERY_S:
                 self._question, self._asked = self._actor.alive.remote(), time.monotonic()
         elif self._ray.wait([self._question], timeout=0)[0]:
-            self._question, self._asked = None, time.monotonic()
+            question, self._question, self._asked = self._question, None, time.monotonic()
+            self._ray.get(question)
         elif passed_s > self._deadline_s:
             raise _SilentError(f"it did not answer within {passed_s:.0f} s")
 
