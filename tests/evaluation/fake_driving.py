@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -24,7 +23,7 @@ class FakeDrivingEnv:
     Args:
         observations: keys.
         folder: where pids and fault counts are kept, or None.
-        faults: episode seed (text) to [kind, times]: ``kill``, ``exit``, ``hang``, ``error``, ``bug``.
+        faults: episode seed (text) to ["error", times].
         refuses: text of a ``ConfigurationError`` raised at construction.
         tick_sleep_s: wall time of a tick.
     """
@@ -77,15 +76,8 @@ class FakeDrivingEnv:
             return
         with counter.open("a") as file:
             file.write("x")
-        if kind == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif kind == "exit":
-            os._exit(3)
-        elif kind == "hang":
-            time.sleep(3600)
-        elif kind == "error":
-            raise SimulatorError("the fake server went away")
-        raise ZeroDivisionError("a defect in the adapter")
+        assert kind == "error"
+        raise SimulatorError("the fake server went away")
 
     def _observed(self):
         return {key: np.zeros((), np.float32) for key in self.observations}

@@ -50,7 +50,8 @@ class RunnerProcess:
 
     def descendants(self):
         """Processes of its session, living without it or not."""
-        return [process for process in map(_process, psutil.pids()) if process and _session(process) == self.pid]
+        own = [pid for pid in psutil.pids() if _session(pid) == self.pid]
+        return [process for process in map(_process, own) if process is not None]
 
     def leaves_nothing(self, seconds=20.0):
         """Whether all its processes end."""
@@ -89,8 +90,8 @@ def _process(pid):
     return None
 
 
-def _session(process):
+def _session(pid):
     try:
-        return os.getsid(process.pid)
+        return os.getsid(pid)
     except ProcessLookupError:
         return None
