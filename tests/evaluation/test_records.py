@@ -1,7 +1,10 @@
 """The append-only log: nothing twice, nothing half, nobody else."""
 
+import errno
+import fcntl
 import json
 import logging
+import os
 import resource
 import subprocess
 import sys
@@ -148,3 +151,56 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RecordError, match="--out"), RecordLog(tmp_path / "file" / "runs"):
         pass
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
+    def refuse(descriptor, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(RecordError, match=r"has no locks .*--out"), RecordLog(tmp_path):
+        pass
+
+
+def test_the_lock_ends_with_the_log_and_leaves_no_file(tmp_path):
+    with RecordLog(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [RECORDS_FILE]
+    with RecordLog(tmp_path):
+        pass
+
+
+def test_half_written_files_of_a_killed_run_are_swept(tmp_path):
+    torn = [".plan.json.a1b2c3d4", ".table.csv.________"]
+    kept = ["notes.txt", ".table.csv", ".plan.json.backup-of-mine", "plan.json"]
+    for name in (*torn, *kept):
+        (tmp_path / name).touch()
+    with RecordLog(tmp_path):
+        assert {path.name for path in tmp_path.iterdir()} == {*kept, RECORDS_FILE}
+
+
+def test_an_interruption_leaves_no_line_that_this_process_does_not_know_of(tmp_path, monkeypatch):
+    path = filled(tmp_path, record(1))
+    before = path.read_bytes()
+
+    def interrupted(descriptor):
+        raise KeyboardInterrupt
+
+    with RecordLog(tmp_path) as log:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                log.append(record(2))
+        assert path.read_bytes() == before
+        log.append(record(2))
+    assert len(read_records(path)) == 2
+
+
+def test_attempts_and_identities_of_keys(tmp_path):
+    failure = Outcome.INFRASTRUCTURE_FAILURE
+    filled(tmp_path, record(1, 1, failure), record(2, 1), record(1, 2, failure))
+    with RecordLog(tmp_path) as log:
+        assert [log.attempts(record(seed).key) for seed in (1, 2, 3)] == [2, 1, 0]
+    identities = {record(seed).key.identity for seed in (1, 2, 3)}
+    assert len(identities) == 3
+    assert all(len(identity) == 16 for identity in identities)
+    assert record(1).key.identity == "a8f92c82b20e8634"
