@@ -1,6 +1,7 @@
-"""What travels to the machines of a cluster: checkpoints, versions, and a class that needs no package there."""
+"""What travels to the machines of a cluster: checkpoints, versions, a class that needs no package; and its page."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,3 +99,24 @@ def test_a_machine_without_the_package_still_answers():
         [sys.executable, "-c", ELSEWHERE], input=sent, capture_output=True, check=True, cwd=Path(__file__).parent
     )
     assert json.loads(answer.stdout) == {}
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/cluster.md"
+
+
+@pytest.mark.parametrize("program", ["ray start", "sim2real-bench evaluate"])
+def test_the_options_on_the_page_exist(program):
+    pytest.importorskip("ray")
+    import typer
+    from ray.scripts.scripts import start
+
+    from sim2real_bench.cli import build_app
+
+    command = start if program == "ray start" else typer.main.get_command(build_app()).commands["evaluate"]
+    known = {option for parameter in command.params for option in parameter.opts}
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL))
+    used = {
+        option for line in re.findall(rf"{program} (.*)", blocks) for option in re.findall(r"--[a-z-]+(?=[ =]|$)", line)
+    }
+    assert used
+    assert used <= known
