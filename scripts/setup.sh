@@ -3,7 +3,7 @@
 set -eu
 PYTHON=${PYTHON:-python3}
 VENV=${VENV:-.venv}
-PACKAGES="libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri supertuxkart-data${EXTRA_PACKAGES:+ $EXTRA_PACKAGES}"
+PACKAGES="libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libglib2.0-0 supertuxkart-data${EXTRA_PACKAGES:+ $EXTRA_PACKAGES}"
 
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || {
     echo "setup: $PYTHON is $("$PYTHON" -V 2>&1); Python 3.11 or 3.12 is needed. Name one: make setup PYTHON=python3.11" >&2

@@ -15,7 +15,7 @@ from sim2real_bench.evaluation.benchmarks import BENCHMARKS, choose
 from sim2real_bench.evaluation.leaderboard.checks import check_submission
 from sim2real_bench.evaluation.leaderboard.published import KINDS, Published, Track, read_published
 from sim2real_bench.evaluation.leaderboard.submissions import RESULTS_FOLDER, Submission, submission_folders
-from sim2real_bench.evaluation.plan import Configuration, EvaluationPlan, MethodRow
+from sim2real_bench.evaluation.plan import STANDARD_CONTROLLERS, Configuration, EvaluationPlan, MethodRow
 from sim2real_bench.evaluation.statistics import ranks
 from sim2real_bench.evaluation.table import BOUNDS, Difference, Table, TableRow, build_table
 
@@ -74,8 +74,10 @@ class Group:
         starts, controllers = self.configuration.episodes_per_controller, len(self.configuration.controllers)
         version, backend = self.head.backend_version, self.head.backend
         simulator = version if backend in version else f"{backend} {version}".strip()
+        controller_set = self.configuration.controller_set
+        whose = "" if controller_set == STANDARD_CONTROLLERS else f" of {controller_set!r}"
         return (
-            f"{simulator}, {self.head.town}, preset {self.head.preset}: {starts} starts x {controllers} controllers, "
+            f"{simulator}, {self.head.town}, preset {self.head.preset}: {starts} starts x {controllers} controllers{whose}, "
             f"at most {self.head.horizon_s:g} s"
         )
 
@@ -122,7 +124,7 @@ class Leaderboard:
 
     @cached_property
     def _benchmarks(self) -> set[str]:
-        return {item.plan.configuration.benchmark for item in self.accepted} | {spec.name for spec in BENCHMARKS}
+        return {item.plan.configuration.benchmark for item in self.accepted} | set(BENCHMARKS.names())
 
     def _newest(self, name: str) -> str:
         """The newest version of a benchmark that was named without one; other names as they are."""
@@ -210,8 +212,10 @@ def _grouped(items: Sequence[Accepted]) -> tuple[Group, ...]:
     return tuple(sorted(groups, key=_size, reverse=True))
 
 
-def _size(group: Group) -> tuple[float, int, int, str]:
-    return (group.head.horizon_s, group.configuration.episodes_per_controller, len(group.entries), group.protocol)
+def _size(group: Group) -> tuple[bool, float, int, int, str]:
+    # Controllers of somebody's own never come first: the first table is what the benchmark's id means.
+    own = group.configuration.controller_set == STANDARD_CONTROLLERS
+    return (own, group.head.horizon_s, group.configuration.episodes_per_controller, len(group.entries), group.protocol)
 
 
 def _group(protocol: str, items: Sequence[Accepted]) -> Group:
