@@ -5,6 +5,7 @@ nothing of such a package is imported before one of its names is used or listed.
 """
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ BENCHMARKS = "sim2real_bench.benchmarks"
 METHODS = "sim2real_bench.methods"
 AGENTS = "sim2real_bench.agents"
 CONTROLLERS = "sim2real_bench.controllers"
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 GROUPS = (SIMULATORS, BENCHMARKS, METHODS, AGENTS, CONTROLLERS)
 """The entry-point groups that other packages add names to."""
 
@@ -271,6 +273,8 @@ def blaming_plug_in(target: str, what: str) -> Iterator[None]:
 
 def _spec_of(entry: EntryPoint, kind: str) -> Spec:
     """What an entry point stands for: the ``Spec`` it names, or one made for the object it names."""
+    if not _NAME.fullmatch(entry.name):
+        raise _problem(entry, kind, "names are lower case letters, digits, '.' and '-', at most 64")
     try:
         thing = entry.load()
         target = f"{entry.module}:{entry.attr}"

@@ -136,6 +136,13 @@ def test_a_broken_package_is_named_where_it_is_used_and_nowhere_else(
     assert [spec.name for spec in entries] == ["direct", "needs-more"]
 
 
+@pytest.mark.parametrize("name", ["My-Agent", "a,b", "snake_case", "x" * 65, "-x"])
+def test_a_name_that_could_not_be_typed_or_submitted_is_refused(install: Install, name: str) -> None:
+    install("mine", f"{name} = mine:Thing", "Thing = 1")
+    with pytest.raises(PlugInError, match="names are lower case letters"):
+        registry().get(name)
+
+
 def test_a_target_that_fails_late_is_the_packages_failure(install: Install, tmp_path: Path) -> None:
     (tmp_path / "mine_late.py").write_text("import no_such_library_xyz")
     module = "from sim2real_bench.registry import Spec\n"
