@@ -44,9 +44,11 @@ def serve(descriptor: int) -> int:
     _pipe = pipe = Connection(descriptor)
     while True:
         try:
-            answer = ("result", _call(pipe.recv_bytes()))
+            message = pipe.recv_bytes()
         except (EOFError, ConnectionResetError):
             return 0
+        try:
+            answer = ("result", _call(message))
         except Exception as error:  # whatever it is, the caller decides
             answer = ("error", _sendable(error))
         try:

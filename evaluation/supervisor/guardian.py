@@ -70,28 +70,29 @@ class _Guardian:
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1)
         leases = lease_folder()
         sweep(leases)
-        lease = lease_ports(leases)
-        folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-        try:
-            self._guard(lease, folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            lease.release()
+        token = secrets.token_hex(8)
+        folder = Path(tempfile.gettempdir()) / f"{FOLDER_PREFIX}{token}"
+        with contextlib.ExitStack() as stack:
+            lease = lease_ports(leases)
+            stack.callback(lease.release)
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            self._guard(lease, token, folder)
 
-    def _guard(self, lease: Lease, folder: Path) -> None:
-        order, token = self._order, secrets.token_hex(8)
+    def _guard(self, lease: Lease, token: str, folder: Path) -> None:
+        order = self._order
         values = {
-            "port": lease.port, "stream_port": lease.port + 1, "name": FOLDER_PREFIX + token, "folder": folder,
+            "port": lease.port, "stream_port": lease.port + 1, "name": folder.name, "folder": folder,
             "python": sys.executable,
         }  # fmt: skip
         removal = tuple(filled(part, values) for part in order.removal)
         occupant = Occupant(token, str(folder), removal)
-        lease.write(occupant)
+        lease.write(occupant)  # before anything is made that somebody might have to clear away
+        folder.mkdir(mode=0o700)
         log = Path(order.log_folder or folder) / f"{order.name}-{token}.log"
         try:
             self._start([filled(part, values) for part in order.command], token, folder, log)
             lease.write(replace(occupant, leader=self._leader, created=psutil.Process(self._leader).create_time()))
-            _tell(Started(lease.port, self._leader, FOLDER_PREFIX + token, str(log)))
+            _tell(Started(lease.port, self._leader, folder.name, str(log)))
             self._wait()
         finally:
             complaint = self._end(removal)

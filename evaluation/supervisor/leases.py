@@ -141,8 +141,10 @@ def remove_outside(removal: Sequence[str]) -> str:
         done = subprocess.run(removal, capture_output=True, text=True, timeout=REMOVAL_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    gone = done.returncode == 0 or "no such container" in done.stderr.lower()
-    return "" if gone else done.stderr.strip()
+    gone = ("no such container", "already in progress")  # by itself, or about to be
+    if done.returncode == 0 or any(words in done.stderr.lower() for words in gone):
+        return ""
+    return done.stderr.strip()
 
 
 def _take(path: Path, create: bool = True) -> Lease | None:

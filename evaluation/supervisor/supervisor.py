@@ -197,12 +197,17 @@ class Supervisor:
     def _probe(self, simulator: SimulatorProcess, frame: bool, ticks: int) -> Health:
         policy = self._policy
         first_timeout_s = policy.start_timeout_s if frame else policy.call_timeout_s
-        health: Health = self._calls.call(
-            call_process.probe, self._launch.probe, HOST, simulator.port,
-            {"frame": frame, "ticks": ticks, "start_timeout_s": first_timeout_s, "timeout_s": policy.call_timeout_s},
-            self._launch.expects, timeout_s=policy.call_timeout_s, first_timeout_s=first_timeout_s,
-            interrupted=self._interrupted_or_ended,
-        )  # fmt: skip
+        limits = {
+            "frame": frame, "ticks": ticks, "start_timeout_s": first_timeout_s, "timeout_s": policy.call_timeout_s
+        }  # fmt: skip
+        try:
+            health: Health = self._calls.call(
+                call_process.probe, self._launch.probe, HOST, simulator.port, limits, self._launch.expects,
+                timeout_s=policy.call_timeout_s, first_timeout_s=first_timeout_s,
+                interrupted=self._interrupted_or_ended,
+            )  # fmt: skip
+        except OSError as error:  # of a probe that uses sockets itself
+            raise ConnectionLostError(f"{self._launch.name} at {HOST}:{simulator.port}: {error}") from error
         return health
 
     def _interrupted(self) -> None:

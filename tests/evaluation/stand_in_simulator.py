@@ -84,6 +84,11 @@ def dies(host, port):
     os.abort()
 
 
+def loses_its_own_connection(host, port):
+    """A call whose error is the one that the end of a pipe gives."""
+    raise ConnectionResetError("to somewhere else")
+
+
 def fails(host, port):
     """A call that raises an error of its own."""
     raise KeyError("of the caller")

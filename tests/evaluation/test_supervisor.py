@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 import stand_in_simulator as stand_in
@@ -138,6 +139,8 @@ def test_a_simulator_that_died_is_replaced(traces):
     with Supervisor(stand_in.launch(), PATIENT) as supervisor:
         first = supervisor.ready()
         kill(first)
+        while supervisor._simulator.ended() is None:
+            time.sleep(0.01)
         supervisor.finished()
         second = supervisor.ready()
         assert second.generation == first.generation + 1
@@ -231,6 +234,8 @@ def test_a_call_s_own_error_arrives_and_costs_nothing(traces):
         generation = supervisor.ready().generation
         with pytest.raises(KeyError, match="of the caller"):
             supervisor.call(stand_in.fails)
+        with pytest.raises(ConnectionResetError, match="to somewhere else"):
+            supervisor.call(stand_in.loses_its_own_connection)
         assert supervisor.ready().generation == generation
 
 
