@@ -77,8 +77,8 @@ class Group:
         controller_set = self.configuration.controller_set
         whose = "" if controller_set == STANDARD_CONTROLLERS else f" of {controller_set!r}"
         return (
-            f"{simulator}, {self.head.town}, preset {self.head.preset}: {starts} starts x {controllers} controllers{whose}, "
-            f"at most {self.head.horizon_s:g} s"
+            f"{simulator}, {self.head.town}, preset {self.head.preset}: {starts} starts x {controllers} "
+            f"controllers{whose}, at most {self.head.horizon_s:g} s"
         )
 
 

@@ -336,3 +336,13 @@ def test_the_page_sorts_and_filters(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "nothing": True,
         "found": ["gtav-cityscapes", "synthia-cityscapes"],
     }
+
+
+def test_other_controllers_stand_behind_and_are_named(tmp_path: Path):
+    rows = read_plan(ACCEPTED / "plan.json").configuration.rows
+    for name, weights in (("one", "a"), ("two", "b")):  # together more rows: they would stand first otherwise
+        again = (*rows[:3], rows[3].model_copy(update={"checkpoint_hash": 64 * weights}))
+        submitted(tmp_path, name, controller_set="mine", controllers_hash="0" * 64, rows=again)
+    titles = [group.title for group in Leaderboard([tmp_path / "accepted"]).board("stk-carla").groups]
+    assert len(titles) == 2
+    assert "mine" not in titles[0] and "controllers of 'mine'" in titles[1]
