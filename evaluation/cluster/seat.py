@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sim2real_bench.errors import ClusterError
@@ -41,7 +42,7 @@ class Seat(threading.Thread):
                     if self._actor is None:
                         self._come_up()
                 except ClusterError as error:
-                    self._next_job(lambda job, error=error: job.future.set_exception(error))
+                    self._next_job(partial(_refuse, error))
                 else:
                     self._next_job(self._serve)
         except _Stopped:
@@ -171,6 +172,10 @@ class _Stopped(Exception):  # noqa: N818 - not an error
 
 class _SilentError(Exception):
     """An actor does not answer."""
+
+
+def _refuse(error: ClusterError, job: Job) -> None:
+    job.future.set_exception(error)
 
 
 def _lost(message: str) -> WorkerLostError:
