@@ -249,11 +249,14 @@ def _reset_seed(seed: int, resets: int) -> int:
 def _action(agent: Agent, observation: Observation) -> Action:
     """A checked action, clipped to [-1, 1]."""
     known = {key: value for key, value in observation.items() if key in agent.observations}
-    answer = _asked(lambda: agent.act(known))
+    return _asked(lambda: _checked(agent.act(known)))  # an answer may do anything while it is looked at
+
+
+def _checked(answer: Any) -> Action:
     try:
         action = np.asarray(answer, np.float32)
-    except (TypeError, ValueError) as error:
-        raise AgentError(f"the agent answered {answer!r}, which is not an action") from error
+    except Exception as error:  # such as torch's RuntimeError for a tensor that requires a gradient
+        raise AgentError(f"the agent answered {answer!r}, which is not an action: {error}") from error
     if action.shape != (2,) or not np.isfinite(action).all():
         raise AgentError(f"the agent answered {action.tolist()} of shape {action.shape}; expected 2 finite numbers")
     return np.clip(action, -1.0, 1.0)
@@ -262,8 +265,17 @@ def _action(agent: Agent, observation: Observation) -> Action:
 def _asked(question: Callable[[], Any]) -> Any:
     try:
         return question()
+    except AgentError:
+        raise
     except (Exception, SystemExit) as error:  # whatever it is, it is the agent's failure and counts
-        raise AgentError(f"{type(error).__name__}: {error}") from error
+        raise AgentError(f"{type(error).__name__}: {_text_of(error)}") from error
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # also this the agent may have written
+        return "(its text cannot be made)"
 
 
 def _rounded(position: tuple[float, float]) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from sim2real_bench.errors import ForeignFileError, RecordError
 from sim2real_bench.evaluation.files import sweep_result_files
@@ -23,6 +23,7 @@ RECORD_VERSION = 2
 READABLE_VERSIONS = (1, 2)  # version 1 had no trajectory
 RECORDS_FILE = "episodes.jsonl"
 MAX_RECORDS_BYTES = 1 << 30
+MAX_TEXT = 4000  # characters of an error; it may hold the end of a simulator's log
 MAX_LINE_BYTES = 4 << 20  # a trajectory of a day
 _LOG = logging.getLogger(__name__)
 
@@ -94,6 +95,15 @@ class EpisodeResult(Frozen):
     trajectory: tuple[tuple[float, float], ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     error: str = ""
+
+    @field_validator("error", "collided_with", mode="before")
+    @classmethod
+    def _writable(cls, value: object) -> object:
+        """Texts of agents and simulators hold anything: what is no character is escaped, what is endless is cut."""
+        if not isinstance(value, str):
+            return value
+        text = value.encode("utf-8", "backslashreplace").decode()
+        return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
 class EpisodeRecord(EpisodeResult):

@@ -204,3 +204,56 @@ def test_the_agent_sees_only_what_it_asked_for_and_the_film_everything():
     assert all(keys <= set(FakeAgent("direct", 0).observations) for keys in seen)
     assert len(filmed) == 5
     assert {"rgb", "labels"} == set(filmed[-1][0]) and filmed[-1][2].shape == (2,)
+
+
+class Unreadable:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad")
+
+    def __repr__(self):
+        return "tensor"
+
+
+class Nameless(Unreadable):
+    def __repr__(self):
+        raise LookupError("no name")
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise ZeroDivisionError
+
+
+class Answering:
+    """Answers once with something else than an action."""
+
+    observations = ("rgb",)
+
+    def __init__(self, answer):
+        self._answer = answer
+
+    def reset(self, seed):
+        pass
+
+    def act(self, observation):
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (Unreadable(), "answered tensor, which is not an action: Can't call numpy"),
+        (Nameless(), "LookupError: no name"),
+        (Silent(), "Silent: .its text cannot be made."),
+        (SystemExit(3), "SystemExit: 3"),
+        (None, "not an action|expected 2 finite numbers"),
+        ({"steer": 0.0}, "not an action"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_an_agent_answers_is_its_own_failure(answer, text):
+    result = drive_episode(Scripted(straight), Answering(answer), episode(), limits())
+    assert result.outcome is Outcome.AGENT_ERROR
+    assert re.search(text, result.error)

@@ -14,6 +14,7 @@ from fake_driving import configuration, episode, row
 
 from sim2real_bench.errors import RecordError
 from sim2real_bench.evaluation.records import (
+    MAX_TEXT,
     RECORDS_FILE,
     EpisodeResult,
     Outcome,
@@ -204,3 +205,12 @@ def test_attempts_and_identities_of_keys(tmp_path):
     assert len(identities) == 3
     assert all(len(identity) == 16 for identity in identities)
     assert record(1).key.identity == "a8f92c82b20e8634"
+
+
+def test_whatever_an_agent_says_can_be_written_and_read(tmp_path):
+    said = ["lone \udcff surrogate", "endless " * 10_000, "nul \0 and \x1b[31mred", "x" * MAX_TEXT]
+    path = filled(tmp_path, *(record(seed, outcome=Outcome.AGENT_ERROR, error=text) for seed, text in enumerate(said)))
+    read = [one.error for one in read_records(path)]
+    assert read[0] == "lone \\udcff surrogate"
+    assert read[1].startswith("endless endless") and read[1].endswith("…") and len(read[1]) == MAX_TEXT
+    assert read[2:] == said[2:]
