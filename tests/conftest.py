@@ -2,9 +2,12 @@
 
 import importlib.util
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from plug_in_folder import write_package
 
 
 def _probe_stk() -> None:
@@ -51,3 +54,25 @@ def stk() -> None:
 def carla_embedded() -> None:
     """The embedded CARLA server can run: client library and headless OpenGL."""
     require_simulator("carla")
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Installs packages for one test: (name, lines of entry points, source of the module, group=..., version=...)."""
+    from sim2real_bench.registry import METHODS, installed_entry_points
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+
+    def install_package(name: str, entries: str, module: str = "", **more: str) -> None:
+        write_package(tmp_path, name, f"[{more.pop('group', METHODS)}]\n{entries}\n", module, **more)
+        installed_entry_points.cache_clear()
+
+    yield install_package
+    installed_entry_points.cache_clear()
+    for module in {name for name in set(sys.modules) - before if _lies_in(tmp_path, name)}:
+        del sys.modules[module]
+
+
+def _lies_in(folder: Path, module: str) -> bool:
+    return str(getattr(sys.modules[module], "__file__", None) or "").startswith(str(folder))

@@ -1,11 +1,10 @@
 """The registry: lookup, suggestions, missing extras, and names that other packages bring."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from plug_in_folder import write_package
 
 from sim2real_bench.errors import ConfigurationError, MissingDependencyError, PlugInError, UnknownNameError
 from sim2real_bench.registry import (
@@ -13,7 +12,6 @@ from sim2real_bench.registry import (
     Registry,
     Spec,
     blaming_plug_in,
-    installed_entry_points,
     misplaced_entry_points,
     plug_in_packages,
     plug_in_versions,
@@ -27,22 +25,6 @@ def registry() -> Registry:
     entries.register(Spec("direct", "collections:OrderedDict", "no transfer"))
     entries.register(Spec("needs-more", "no_such_library_xyz:Thing", "needs a library", extra="train"))
     return entries
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Installs packages that exist for one test."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    before = set(sys.modules)
-
-    def install_package(name: str, entries: str, module: str = "", **more: str) -> None:
-        write_package(tmp_path, name, f"[{more.pop('group', METHODS)}]\n{entries}\n", module, **more)
-        installed_entry_points.cache_clear()
-
-    yield install_package
-    installed_entry_points.cache_clear()
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
 
 
 def test_load_imports_the_target() -> None:
