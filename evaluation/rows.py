@@ -21,7 +21,7 @@ def resolve_rows(
 
     Args:
         methods: registered names.
-        proxy: ``map``, ``camera`` or ``all``; methods without a proxy do not mind.
+        proxy: ``map``, ``camera``, another one that a method has, or ``all``; methods without a proxy do not mind.
         checkpoints: row label to weights, for rows that do not use the shipped ones.
 
     Raises:
@@ -29,11 +29,11 @@ def resolve_rows(
         ConfigurationError: a repeated method, or a checkpoint for a row that is not evaluated.
         CheckpointError: weights that cannot be read.
     """
-    if proxy != ALL_PROXIES:
-        choose("proxy", proxy, PROXIES)
     if not methods or len(set(methods)) != len(methods):
         raise ConfigurationError(f"methods {', '.join(methods)!r}: name one or more, each once")
     entries = [method_named(name) for name in methods]
+    if proxy != ALL_PROXIES:
+        choose("proxy", proxy, list(dict.fromkeys([*PROXIES, *(one for entry in entries for one in entry.proxies)])))
     chosen = [
         (entry.name, one)
         for entry in entries

@@ -9,7 +9,7 @@ import pytest
 from sim2real_bench.agents.controllers import ControllerChoice, controllers_hash, follower
 from sim2real_bench.distill.method import build_agent, method_supervision, row_spec, trainings_of
 from sim2real_bench.distill.transfer import TransferRequest
-from sim2real_bench.errors import ConfigurationError, PlugInError
+from sim2real_bench.errors import ConfigurationError, PlugInError, UnknownNameError
 from sim2real_bench.evaluation.rows import resolve_rows
 from sim2real_bench.registry import AGENTS, CONTROLLERS, METHODS
 
@@ -121,3 +121,13 @@ def test_the_standard_controllers_stay_ids_unless_speed_or_tick_differ() -> None
     path = np.array([[6.0, 0.0], [18.0, 0.0]])
     standard = follower(4)
     assert slower.action(path, 4.0)[1] <= 0.0 < standard.action(path, 4.0)[1]
+
+
+def test_a_method_may_have_proxies_of_its_own(install: Install) -> None:
+    module = "from sim2real_bench.distill.method import Method, Supervision\n"
+    module += "OURS = Method('ours', {'depth': Supervision(), 'flow': Supervision()}, {}, lambda c, w: None)\n"
+    install("other", "ours = other:OURS", module, group=METHODS)
+    assert [row.proxy for row in resolve_rows(["ours", "reference"])] == ["depth", "flow", None]
+    assert [row.proxy for row in resolve_rows(["ours"], "flow")] == ["flow"]
+    with pytest.raises(UnknownNameError, match="unknown proxy 'flw': did you mean 'flow'"):
+        resolve_rows(["ours"], "flw")
