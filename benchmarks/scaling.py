@@ -19,8 +19,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import psutil
@@ -192,6 +194,22 @@ def configuration(method: str, episodes: int) -> Configuration:
     )  # fmt: skip
 
 
+def _loops(seconds: float) -> float:
+    """Plain Python loops per second; keeps one core busy."""
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        count += sum(range(1000)) > 0
+    return count / seconds
+
+
+def machine_ratio(seconds: float = 3.0) -> float:
+    """How much more two plain loops do than one: what the machine itself allows (2 where its cores are whole)."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_loops, [0.2, 0.2]))
+        one = max(pool.submit(_loops, seconds).result() for _ in range(2))
+        return sum(pool.map(_loops, [seconds, seconds])) / one
+
+
 def measure(way: Way, wanted: Configuration) -> Rate:
     """Drive all episodes one way."""
     town = wanted.town
@@ -210,11 +228,12 @@ def measure(way: Way, wanted: Configuration) -> Rate:
     return stopwatch.rate(way.workers)
 
 
-def run(method: str = "direct", episodes: int = 5, rounds: int = 3) -> dict[str, list[Rate]]:
+def run(method: str = "direct", episodes: int = 4, rounds: int = 3) -> dict[str, list[Rate]]:
     """Measure all ways in turns and print the ratios."""
     wanted = configuration(method, episodes)
     rates: dict[str, list[Rate]] = {way.name: [] for way in WAYS}
     print(f"{method}: {5 * episodes} episodes of at most {HORIZON_TICKS} ticks in {wanted.town}; {CORES} cores")
+    print(f"two plain Python loops at once do {machine_ratio():.2f} times what one does", flush=True)
     with local_cluster():
         for number in range(1, rounds + 1):
             for way in WAYS:
@@ -256,7 +275,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", default="direct", help="what drives; methods with a proxy use the map")
-    parser.add_argument("--episodes", type=int, default=5, help="of each of the five controllers")
+    parser.add_argument("--episodes", type=int, default=4, help="of each of the five controllers")
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     run(chosen.method, chosen.episodes, chosen.rounds)
