@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sim2real_bench.errors import ConfigurationError
+from sim2real_bench.evaluation.supervisor.orders import filled
 
 CARLA_PROBE = "sim2real_bench.envs.carla.probe:check"
 COPPELIA_PROBE = "sim2real_bench.envs.coppelia.probe:check"
@@ -21,7 +22,8 @@ class Launch:
 
     Every start leases eight consecutive ports. Placeholders in the commands: ``{port}`` the first of them,
     ``{stream_port}`` the next, ``{name}`` a unique name, ``{folder}`` a folder for temporary files (also ``TMPDIR``),
-    ``{python}`` the interpreter of the machine on which it is started.
+    ``{python}`` the interpreter of the machine on which it is started, ``{slot}`` the number of the executor's slot from
+    0 on (to spread simulators over graphics cards).
 
     Attributes:
         name: for messages and log files.
@@ -49,6 +51,11 @@ class Launch:
                 f"the command of {self.name}, {shlex.join(self.command)!r}, does not say where its port goes: write "
                 "{port} into it"
             )
+
+    def in_slot(self, number: int) -> Launch:
+        """The same with ``{slot}`` filled in."""
+        values = {"slot": number}
+        return replace(self, command=tuple(filled(part, values) for part in self.command))
 
 
 def embedded_carla(town: str = "MiniTown01", threads: int | None = None) -> Launch:
@@ -87,7 +94,7 @@ def carla_docker(
 
     Args:
         image: pin it by digest where results are published.
-        gpu: value of ``docker run --gpus`` ("all", "device=0"); None = no GPU.
+        gpu: value of ``docker run --gpus`` ("all", "device=0", "device={slot}"); None = no GPU.
         town: loaded before it counts as ready; None = whatever it starts with.
         arguments: of CarlaUE4.sh.
         docker: the command line client.

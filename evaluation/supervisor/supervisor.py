@@ -39,7 +39,7 @@ class Supervisor:
     """
 
     def __init__(self, launch: Launch, policy: Policy | None = None) -> None:
-        self._launch = launch
+        self._launch = launch.in_slot(0)  # as it is where a keeper filled in the number
         self._policy = policy or Policy()
         self._calls = CallProcess()
         self._closing = threading.Event()
@@ -269,4 +269,4 @@ class SupervisorKeeper:
 
     def slot(self, number: int) -> Supervisor:
         """The supervisor of a slot; nothing is started yet."""
-        return Supervisor(self.launch, self.policy)
+        return Supervisor(self.launch.in_slot(number), self.policy)

@@ -61,6 +61,14 @@ def test_slots_get_different_ports_and_one_s_end_leaves_the_other_alone(traces):
         assert right.ready().port == ports[1]
 
 
+def test_a_slot_s_number_goes_into_its_command(traces):
+    keeper = SupervisorKeeper(stand_in.launch("well of-{slot}"), PATIENT)
+    with keeper.slot(3) as supervisor, Supervisor(keeper.launch, PATIENT) as alone:
+        for simulator in (supervisor, alone):
+            simulator.ready()
+        assert {process.cmdline()[-1] for process in traces.processes()} >= {"of-3", "of-0"}
+
+
 def test_a_late_answer_within_the_limit_is_an_answer(traces):
     with Supervisor(stand_in.launch("late 1.0"), PATIENT) as supervisor:
         supervisor.ready()
