@@ -22,8 +22,8 @@ class Launch:
 
     Every start leases eight consecutive ports. Placeholders in the commands: ``{port}`` the first of them,
     ``{stream_port}`` the next, ``{name}`` a unique name, ``{folder}`` a folder for temporary files (also ``TMPDIR``),
-    ``{python}`` the interpreter of the machine on which it is started, ``{slot}`` the number of the executor's slot from
-    0 on (to spread simulators over graphics cards).
+    ``{python}`` the interpreter of the machine on which it is started, ``{slot}`` the number of the executor's slot
+    from 0 on (to spread simulators over graphics cards).
 
     Attributes:
         name: for messages and log files.
