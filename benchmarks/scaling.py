@@ -159,14 +159,15 @@ def local_cluster() -> Iterator[None]:
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # else Ray leaves one in the home
     import ray
 
-    ray.init(
-        address="local", num_cpus=2 * RAY.threads, include_dashboard=False, object_store_memory=100_000_000,
-        log_to_driver=False, logging_level=logging.ERROR,
-    )  # fmt: skip
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        ray.init(
+            address="local", num_cpus=2 * RAY.threads, include_dashboard=False, object_store_memory=100_000_000,
+            log_to_driver=False, logging_level=logging.ERROR, _temp_dir=folder,
+        )  # fmt: skip
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 @contextmanager

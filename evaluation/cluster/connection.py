@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import socket
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -92,11 +96,23 @@ class ClusterConnection:
         try:
             address = _resolved(settings.address)
             _require_answer(address)
-            self.ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+            with _signals_left_alone():
+                self.ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
         except (OSError, RuntimeError, ValueError) as error:  # not reached, or of another version of Ray or Python
             raise ClusterError(
                 f"no Ray cluster can be used at {settings.address!r}: {' '.join(str(error).split())}; {_START}"
             ) from error
+
+
+@contextlib.contextmanager
+def _signals_left_alone() -> Iterator[None]:
+    """Ray takes SIGTERM for itself; a run has its own way to end at it."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _quiet_ray() -> ModuleType:

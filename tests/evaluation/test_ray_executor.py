@@ -196,11 +196,11 @@ def test_only_the_raylet_dies_and_what_it_had_started_ends(nodes):
 
 
 def test_a_worker_that_does_not_hear_of_its_run_ends(monkeypatch, nodes):
-    monkeypatch.setattr(crew, "_FORSAKEN_S", 4.0)
+    monkeypatch.setattr(crew, "_FORSAKEN_S", 5.0)
     monkeypatch.setattr(seat, "_ASK_EVERY_S", 1.0)
     with RayExecutor(Counting(), 1, settings=nodes.ray) as executor:
         pid = executor.submit(Do("work")).result()[0]
-        time.sleep(5.0)
+        time.sleep(6.0)
         assert executor.submit(Do("work")).result()[0] == pid  # it has heard, idle as it was
         monkeypatch.setattr(seat, "_ASK_EVERY_S", 1000.0)
         with pytest.raises(WorkerLostError, match="was lost"):
