@@ -8,7 +8,7 @@ import psutil
 
 from sim2real_bench.envs.carla.environment import CarlaDriveEnv
 
-KINDS = ("killed", "stopped", "asynchronous", "coarser", "ticked", "reloaded")
+KINDS = ("killed", "stopped", "asynchronous", "ticked", "reloaded")
 
 
 class SabotagedCarla(CarlaDriveEnv):
@@ -47,9 +47,6 @@ class SabotagedCarla(CarlaDriveEnv):
         settings = world.get_settings()
         if kind == "asynchronous":
             settings.synchronous_mode = False
-            world.apply_settings(settings)
-        elif kind == "coarser":
-            settings.max_substep_delta_time = 0.05
             world.apply_settings(settings)
         elif kind == "ticked":
             world.tick()

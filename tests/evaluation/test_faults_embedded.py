@@ -24,7 +24,6 @@ SAID = {
     "killed": "ConnectionLostError: .*is gone",
     "stopped": "StepTimeoutError: a tick: the server at .* did not answer within 3 s",
     "asynchronous": "SettingsChangedError: .* does not wait for this environment alone",
-    "coarser": "SettingsChangedError: .* does not wait for this environment alone",  # applying settings ticks
     "ticked": "SettingsChangedError: .* does not wait for this environment alone",
     "reloaded": "SettingsChangedError: .* does not wait for this environment alone",
 }
