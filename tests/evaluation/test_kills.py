@@ -62,7 +62,7 @@ def test_a_run_killed_at_many_random_points_equals_an_uninterrupted_one(tmp_path
         if number % 3:  # while it starts, resumes or plans
             time.sleep(draw.uniform(0.0, 0.25))
         else:  # while it drives or writes a record
-            grown(out / "episodes.jsonl", lines + draw.randrange(3), 3.0)
+            grown(out / "episodes.jsonl", lines + draw.randrange(3), 10.0)
             time.sleep(draw.uniform(0.0, 0.01))
         runner.send(signal.SIGKILL)
         status = runner.wait()
