@@ -137,6 +137,7 @@ class CarlaDriveEnv(gym.Env[Any, Any]):
             self._drop_actors()
             self._load(session, given.town or self._default_town)
             session.assert_settings()
+            session.restart_traffic_lights()
             weather = given.weather or self._weather or draw.weather
             session.set_weather(weather_named(weather))
             count = self._spawn_counts[session.town]

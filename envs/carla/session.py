@@ -111,6 +111,11 @@ class Session:
         with self.connection.translated("setting the weather"):
             self._world.set_weather(parameters)
 
+    def restart_traffic_lights(self) -> None:
+        """Begin all lights anew: an episode does not depend on what was driven before it."""
+        with self.connection.translated("restarting the traffic lights"):
+            self._world.reset_all_traffic_lights()
+
     def spawn_points(self) -> list[Any]:
         """The town's spawn points (``carla.Transform``), in the server's order."""
         return list(self.map.get_spawn_points())

@@ -154,6 +154,24 @@ def test_the_same_seed_gives_the_same_states(server: EmbeddedServerProcess) -> N
     assert not np.array_equal(first[1], other[1])
 
 
+def test_an_episode_does_not_depend_on_those_before_it(seeing: CarlaDriveEnv) -> None:
+    """Pictures in the rain and the phases of the lights: what a policy sees must be the same after a resumed run."""
+
+    def drive(ticks: int) -> tuple[np.ndarray, list[tuple[int, str, float]]]:
+        observation, _ = seeing.reset(seed=5, options={"weather": "rain"})
+        for _ in range(ticks):
+            observation, *_ = seeing.step([0.0, 0.3])
+        lights = seeing._session._world.get_actors().filter("traffic.traffic_light")
+        phases = sorted((light.id, str(light.state), round(light.get_elapsed_time(), 3)) for light in lights)
+        return observation["rgb"], phases
+
+    first = drive(5)
+    drive(40)
+    again = drive(5)
+    assert first[1] and first[1] == again[1]
+    np.testing.assert_array_equal(first[0], again[0])
+
+
 def test_pure_pursuit_of_the_waypoints_stays_on_the_road(server: EmbeddedServerProcess) -> None:
     with environment(server, "waypoints", "speed") as env:
         observation, _ = env.reset(seed=0)
