@@ -209,6 +209,12 @@ def test_a_folder_that_cannot_be_written_fails(monkeypatch: pytest.MonkeyPatch) 
     assert tried("disk").state == "failed" and "--out" in tried("disk").remedy
 
 
+def test_a_home_that_cannot_be_written_fails_for_carlas_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/proc")
+    finding = tried("carla-client")
+    assert finding.state == "failed" and "/proc/carlaCache" in finding.found and "HOME" in finding.remedy
+
+
 def test_a_containers_limits_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"cpu.max": "100000 100000", "memory.max": str(3 * 2**30), "memory.current": str(2**29)}
     monkeypatch.setattr(machine, "_control_group", limits.__getitem__)

@@ -74,7 +74,12 @@ def carla_client(settings: Settings) -> Finding:
     found = str(carla.Client("127.0.0.1", 1, 1).get_client_version())  # asks nobody
     if found != CLIENT_VERSION:
         return broken(f"{found}, not {CLIENT_VERSION}", extra_install("carla"))
-    return works(found)
+    cache = Path.home() / "carlaCache"  # the client keeps maps there, and fails where it cannot
+    try:
+        with tempfile.TemporaryFile(dir=cache if cache.exists() else cache.parent):
+            return works(f"{found}, keeps maps in {cache}")
+    except OSError as error:
+        return broken(f"{found} cannot write maps to {cache}: {error.strerror}", "export HOME=FOLDER, one of yours")
 
 
 def carla_server(settings: Settings) -> Finding:
