@@ -71,7 +71,7 @@ CHECKS: tuple[Check, ...] = (
     Check("coppelia-server", "coppelia", "the one at --coppelia-host, -port answers", coppelia.server, "service"),
     Check("docker", "services", "Docker's client, daemon and compose", services.docker, "service"),
     Check("docker-gpu", "services", "containers can use the NVIDIA card", services.docker_gpu, "service"),
-    Check("ray", "services", "Ray, and the cluster it finds", services.ray, "service"),
+    Check("ray", "services", "Ray, and the cluster it finds", services.ray, "service", deadline_s=20),
     Check("ffmpeg", "services", "the video encoder encodes", services.ffmpeg),
 )
 
