@@ -135,7 +135,7 @@ def _refuse(checked: Checked, folder: Path) -> None:
         return
     shown = 200
     for problem in checked.problems[:shown]:
-        typer.echo(printable(f"{folder.name}/{problem}", 1000), err=True)
+        typer.echo(printable(f"{folder.resolve().name}/{problem}", 1000), err=True)
     if len(checked.problems) > shown:
         typer.echo(f"... and {len(checked.problems) - shown} more", err=True)
     typer.echo(f"error: {len(checked.problems)} problem(s); nothing was written", err=True)
