@@ -4,6 +4,7 @@ Prints the port when the simulator is ready, then waits.
 """
 
 import os
+import signal
 import sys
 import time
 
@@ -14,6 +15,8 @@ from sim2real_bench.evaluation.supervisor import Policy, Supervisor, embedded_ca
 
 def main(part):
     """Start one simulator and wait to be killed."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as in a terminal, also where the tests run under nohup
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     launch = embedded_carla() if part == "carla" else stand_in.launch(part)
     if part == "forgets":
         os.write(1, f"{Supervisor(launch).ready().port}\n".encode())

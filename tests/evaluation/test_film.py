@@ -25,7 +25,7 @@ from sim2real_bench.evaluation.film.choice import (
 from sim2real_bench.evaluation.film.frames import HEIGHT, WIDTH, Caption, film_frame, with_ending
 from sim2real_bench.evaluation.film.recorder import FILM_OBSERVATIONS, Film, ending_of
 from sim2real_bench.evaluation.film.stream import VideoError, VideoStream, find_encoder, partial_path
-from sim2real_bench.evaluation.records import EpisodeResult, Outcome, read_records
+from sim2real_bench.evaluation.records import EpisodeRecord, EpisodeResult, Outcome, read_records
 from sim2real_bench.evaluation.results import read_results
 from sim2real_bench.evaluation.runner import evaluate
 
@@ -115,6 +115,7 @@ def test_memory_stays_the_same_over_many_frames(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_ffmpeg_costs_the_film_and_nothing_else(monkeypatch, tmp_path: Path, caplog, program: str) -> None:
+    before = psutil.Process().children()  # other tests in this process may have left some, a resource tracker for one
     undisturbed = filmed_drive(tmp_path / "good" / "a.mp4")
     monkeypatch.setenv("REAL_FFMPEG", imageio_ffmpeg.get_ffmpeg_exe())
     use_as_ffmpeg(monkeypatch, tmp_path, program)
@@ -122,7 +123,7 @@ def test_a_broken_ffmpeg_costs_the_film_and_nothing_else(monkeypatch, tmp_path: 
     assert filmed_drive(tmp_path / "films" / "a.mp4") == undisturbed
     assert "is dropped" in caplog.text
     assert left_in(tmp_path / "films") == []
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= set(before)
 
 
 def test_a_folder_that_cannot_be_written_costs_the_film(tmp_path: Path, caplog) -> None:
@@ -199,17 +200,20 @@ def picture_settings(out: Path, film: bool, **changes):
     return replace(found, configuration=configuration, film=film)
 
 
+def timeless_records(folder: Path) -> dict[str, EpisodeRecord]:
+    """By key: two workers finish in any order."""
+    records = read_records(folder / "episodes.jsonl")
+    assert len({record.key.identity for record in records}) == len(records)
+    return {record.key.identity: record.model_copy(update={"wall_time_s": 0.0}) for record in records}
+
+
 def test_a_filmed_evaluation_keeps_the_films_of_the_chosen_episodes(tmp_path: Path) -> None:
     evaluate(picture_settings(tmp_path / "plain", film=False))
     torn = tmp_path / "filmed" / "videos" / ".0123456789abcdef-a1.part.mp4"  # of a run that was killed
     torn.parent.mkdir(parents=True)
     torn.write_bytes(b"torn")
     evaluate(picture_settings(tmp_path / "filmed", film=True))
-    timeless = {"wall_time_s": 0.0}
-    records = read_records(tmp_path / "filmed" / "episodes.jsonl")
-    assert [record.model_copy(update=timeless) for record in records] == [
-        record.model_copy(update=timeless) for record in read_records(tmp_path / "plain" / "episodes.jsonl")
-    ]
+    assert timeless_records(tmp_path / "filmed") == timeless_records(tmp_path / "plain")
     results = read_results(tmp_path / "filmed")
     wanted = set()
     for one in results.plan.configuration.rows:
