@@ -231,6 +231,7 @@ def agent_failure(sign: LastSign, limits: Limits, error: str) -> EpisodeResult:
         off_road_share=off_road_ticks / ticks if ticks else 0.0,
         ticks=int(ticks),
         sim_time_s=ticks * limits.tick_s,
+        versions=_versions(),  # the simulator's was lost with the worker, as was the trajectory
         error=error,
     )
 

@@ -35,6 +35,7 @@ from sim2real_bench.evaluation.records import (
     RECORDS_FILE,
     EpisodeKey,
     EpisodeRecord,
+    Outcome,
     episode_key,
     parse_record,
 )
@@ -208,8 +209,9 @@ def _check_records(checked: Checked) -> None:
         before = seen.setdefault(record.key, [])
         problems = [*_record_problems(record, checked.plan, planned), *_attempt_problems(record, before)]
         if record.finished:
-            simulator = simulator or record.versions.get("simulator", "")
-            if record.versions.get("simulator", "") != simulator:
+            told = record.versions.get("simulator", "")
+            simulator = simulator or told
+            if told not in ("", simulator):
                 problems.append(("versions.simulator", f"not {simulator!r} as before; one result has one simulator"))
         before.append(record)
         checked.records.append(record)
@@ -231,7 +233,9 @@ def _record_problems(
     if record.version not in READABLE_VERSIONS:
         found.append(("version", f"{record.version} is unknown; this version reads {READABLE_VERSIONS}"))
     if record.finished:
-        missing = [name for name in ("sim2real-bench", "simulator") if not record.versions.get(name)]
+        # An agent that took its worker along left nobody to tell the simulator's version.
+        needed = ("sim2real-bench",) if record.outcome is Outcome.AGENT_ERROR else ("sim2real-bench", "simulator")
+        missing = [name for name in needed if not record.versions.get(name)]
         found += [("versions", f"holds no version of {name}") for name in missing]
     if plan is None:
         return found

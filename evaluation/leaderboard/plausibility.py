@@ -82,7 +82,10 @@ def _outcome(record: EpisodeRecord, configuration: Configuration) -> list[Findin
 def _trajectory(record: EpisodeRecord, configuration: Configuration) -> list[Finding]:
     points = record.trajectory
     if not points:
-        return [] if record.version < 2 else [("trajectory", "empty; records of version 2 hold the driven path")]
+        lost = record.outcome is Outcome.AGENT_ERROR  # with a worker that its agent took along
+        return (
+            [] if record.version < 2 or lost else [("trajectory", "empty; records of version 2 hold the driven path")]
+        )
     seconds = record.ticks * configuration.limits.tick_s
     if not seconds - 1.0 <= (len(points) - 1) * _TRAJECTORY_PERIOD_S <= seconds + 2.0:
         return [("trajectory", f"{len(points)} points, one a second, for {seconds:g} s")]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from sim2real_bench.agents.cards import SHIPPED_FOLDER
 from sim2real_bench.errors import ConfigurationError, ForeignFileError, RecordError
+from sim2real_bench.evaluation.execution.work import LastSign
+from sim2real_bench.evaluation.execution.worker import agent_failure
 from sim2real_bench.evaluation.leaderboard import accepted_result
 from sim2real_bench.evaluation.leaderboard import submit as submitting
 from sim2real_bench.evaluation.leaderboard.checks import check_results, check_submission
@@ -68,6 +70,13 @@ def test_a_result_is_accepted_with_the_hash_of_every_file(result: Path, tmp_path
     assert [path.name for path in (tmp_path / "accepted").iterdir()] == ["mine"]
 
 
+def test_an_agent_that_took_its_worker_along_can_be_submitted(result: Path):
+    limits = read_plan(result / "plan.json").configuration.limits
+    lost = agent_failure(LastSign(1, (20, 4.0, 3.0, 0), 240.0), limits, "the agent did not answer within 240 s")
+    change_record(result, 7, **lost.model_dump(mode="json"))
+    assert check_results(result).problems == []
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -89,10 +98,10 @@ def test_a_result_is_accepted_with_the_hash_of_every_file(result: Path, tmp_path
         ({"outcome": "stuck", "ticks": 300, "sim_time_s": 30.0}, "episodes.jsonl:7:outcome: stuck takes 600 ticks"),
         ({"outcome": "agent_error"}, "episodes.jsonl:7:error: an agent's error says what it raised"),
         ({"outcome": "infrastructure_failure"}, "episodes.jsonl:7:error: an infrastructure failure says"),
-        ({"version": 2}, "episodes.jsonl:7:trajectory: empty"),
-        ({"version": 2, "trajectory": [[0.0, 0.0]] * 5}, "episodes.jsonl:7:trajectory: 5 points"),
+        ({"trajectory": []}, "episodes.jsonl:7:trajectory: empty"),
+        ({"trajectory": [[0.0, 0.0]] * 5}, "episodes.jsonl:7:trajectory: 5 points"),
         (
-            {"version": 2, "trajectory": [[0.0, 99.0 * i] for i in range(61)]},
+            {"trajectory": [[0.0, 99.0 * i] for i in range(61)]},
             "episodes.jsonl:7:trajectory: is 5940 m",
         ),
     ],
