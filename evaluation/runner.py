@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Protocol
 
 from sim2real_bench.agents.controllers import ControllerChoice
@@ -195,6 +196,8 @@ class _Run:
         self._executor = executor
         self._progress = progress
         self._pending: dict[Future[EpisodeResult], _Pending] = {}
+        # Not concurrent.futures.wait: a signal in it can leave the futures locked, and their workers with them.
+        self._done: SimpleQueue[Future[EpisodeResult]] = SimpleQueue()
         self._failures_in_a_row = 0
         self._suspicions_in_a_row = 0  # those of them in which the agent was at work when its worker died
         self._given_up: set[int] = set()  # rows
@@ -206,16 +209,19 @@ class _Run:
             if not self._log.is_finished(key):
                 self._submit(_Pending(key, DriveTask(row, episode, self._plan.configuration.limits), number))
         while self._pending:
-            done, _ = wait(self._pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                self._record(self._pending.pop(future), future)
+            future = self._done.get()
+            pending = self._pending.pop(future, None)
+            if pending is not None:  # its row was not given up meanwhile
+                self._record(pending, future)
 
     def _submit(self, pending: _Pending) -> None:
         task = pending.task
         if self._settings.film:
             path = film_path(self._settings.out, pending.key, self._next_attempt(pending))
             task = replace(task, film=path.absolute())
-        self._pending[self._executor.submit(task, pending.order)] = pending
+        future = self._executor.submit(task, pending.order)
+        self._pending[future] = pending
+        future.add_done_callback(self._done.put)
 
     def _next_attempt(self, pending: _Pending) -> int:
         return self._log.attempts(pending.key) + 1

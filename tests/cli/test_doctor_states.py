@@ -67,7 +67,13 @@ def test_an_interrupt_ends_what_is_being_tried(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     environment = os.environ | {"PYTHONPATH": str(modules(tmp_path, vizdoom=HANGING)), "PIDS": str(pids)}
     command = doctor_command("--only", "vizdoom-frame,python")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+    options = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "env": environment,
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    }
+    with subprocess.Popen(command, **options) as process:
         running = await_pids(pids)
         process.send_signal(signal.SIGINT)
         _, words = process.communicate(timeout=30)

@@ -124,7 +124,7 @@ def test_a_run_told_to_end_ends_in_order(tmp_path, number):
     runner.send(number)
     runner.send(number)  # as impatient users and service managers do
     assert runner.wait() == 128 + number, (tmp_path / "log").read_text()
-    assert runner.leaves_nothing(0.0)
+    assert runner.leaves_nothing(5.0)  # Python's own resource tracker ends a moment after its process
     table = json.loads((out / "table.json").read_text())
     assert sum(row["episodes_finished"] for row in table["rows"]) == len(finished(out)) < 100
     assert {path.name for path in out.iterdir()} == RESULT_FILES
