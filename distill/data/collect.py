@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sim2real_bench.agents.agent import Agent
 from sim2real_bench.distill.data.episode import EpisodeArrays, EpisodeNote, pack_map_view, write_episode
@@ -65,7 +66,9 @@ class _Recorder:
         self._kept: list[int] = []
         self._samples: list[dict[str, Any]] = []
 
-    def see(self, observation: Observation, info: dict[str, Any], pushed: bool) -> None:
+    def see(
+        self, observation: Observation, info: dict[str, Any], action: npt.NDArray[np.float32], pushed: bool
+    ) -> None:
         """Look at one tick; a sample is not kept while the steering is pushed away from what the driver means."""
         pose = np.asarray(info["ego_pose"], np.float64)
         tick = len(self._poses)
@@ -82,6 +85,7 @@ class _Recorder:
             sample["camera_focal"] = np.array([camera.focal_x, camera.focal_y])
             sample["camera_rotation"], sample["camera_position"] = camera.rotation, camera.position
         sample["speed"] = np.float32(info["speed_mps"])
+        sample["action"] = action.copy()
         self._kept.append(tick)
         self._samples.append(sample)
 
@@ -129,8 +133,8 @@ def record_episode(
     recorder = _Recorder(settings)
     push, ended_by = 0.0, "horizon"
     for _ in range(settings.episode_ticks):
-        recorder.see(observation, info, push != 0.0)
         action = np.array(driver.act(observation), np.float32)
+        recorder.see(observation, info, action, push != 0.0)
         push = pushes.step()
         action[0] = np.clip(action[0] + push, -1.0, 1.0)
         if settings.max_speed_mps and info["speed_mps"] > settings.max_speed_mps:

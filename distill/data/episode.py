@@ -34,6 +34,7 @@ class EpisodeArrays:
         ego_pose: (T, 4, 4) float64 world_from_ego, metres.
         speed: (T,) float32 m/s.
         waypoints: (T, 5, 3) float32 own future positions, ego frame, metres.
+        action: (T, 2) float32 what the driver answered: steer, throttle or brake, before any push of the steering.
         rgb: (T, H, W, 3) uint8.
         labels: (T, H, W) uint8 class ids of the simulator.
         map_view: (T, C, 192, 24) uint8, the map view packed to one bit a pixel (see ``pack_map_view``).
@@ -45,6 +46,7 @@ class EpisodeArrays:
     ego_pose: npt.NDArray[np.float64]
     speed: npt.NDArray[np.float32]
     waypoints: npt.NDArray[np.float32]
+    action: npt.NDArray[np.float32] | None = None
     rgb: UInt8 | None = None
     labels: UInt8 | None = None
     map_view: UInt8 | None = None
@@ -75,6 +77,7 @@ _SHAPES: dict[str, tuple[int | None, ...]] = {
     "ego_pose": (4, 4),
     "speed": (),
     "waypoints": (WAYPOINT_COUNT, 3),
+    "action": (2,),
     "rgb": (None, None, 3),
     "labels": (None, None),
     "map_view": (None, MAP_SIZE, MAP_SIZE // 8),
@@ -83,8 +86,8 @@ _SHAPES: dict[str, tuple[int | None, ...]] = {
     "camera_position": (3,),
 }
 _TYPES: dict[str, Any] = {
-    "ego_pose": np.float64, "speed": np.float32, "waypoints": np.float32, "rgb": np.uint8, "labels": np.uint8,
-    "map_view": np.uint8, "camera_focal": np.float64, "camera_rotation": np.float64, "camera_position": np.float64,
+    "ego_pose": np.float64, "speed": np.float32, "waypoints": np.float32, "action": np.float32, "rgb": np.uint8,
+    "labels": np.uint8, "map_view": np.uint8, "camera_focal": np.float64, "camera_rotation": np.float64, "camera_position": np.float64,
 }  # fmt: skip
 MAX_SIDE = 4096  # of an image, pixels
 ARRAY_NAMES = tuple(field.name for field in fields(EpisodeArrays))

@@ -114,8 +114,8 @@ def camera(world, kind="rgb", **options):
 
 
 def pixels(image):
-    """(H, W, 4) BGRA."""
-    return np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
+    """(H, W, 4) BGRA, a copy: the client's memory is reused as soon as the image is dropped."""
+    return np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4).copy()
 
 
 def metres(image):

@@ -244,7 +244,7 @@ def test_optical_flow_of_a_sideways_step(world):
     flow, depth = (mount(world, f"sensor.camera.{kind}", pose) for kind in ("optical_flow", "depth"))
     with rigged(flow, depth):
         frame = world.tick()
-        still = np.frombuffer(flow.at(frame).raw_data, np.float32)
+        still = np.frombuffer(bytes(flow.at(frame).raw_data), np.float32)
         np.testing.assert_allclose(still, 0.0, atol=1e-6)
         moved = transform(pose.location.x + 0.2 * right.x, pose.location.y + 0.2 * right.y, 3.0, yaw=place.rotation.yaw)
         for rig in (flow, depth):
