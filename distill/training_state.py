@@ -42,7 +42,7 @@ class TrainingState:
         running_loss: exponential mean of the training loss; None before the first step.
         best_step: step of the lowest held-out loss.
         best_loss: that loss.
-        best: the weights then.
+        best: the weights then, in host memory.
         history: one row per validation.
     """
 
@@ -57,7 +57,7 @@ class TrainingState:
         """The state after a validation; the network's weights are copied if they are the best so far."""
         history = (*self.history, HistoryRow(step, running_loss, validation_loss))
         if validation_loss < self.best_loss or not self.best:
-            best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+            best = {name: tensor.detach().to("cpu", copy=True) for name, tensor in network.state_dict().items()}
             return TrainingState(step, running_loss, step, validation_loss, best, history)
         return TrainingState(step, running_loss, self.best_step, self.best_loss, self.best, history)
 
@@ -79,7 +79,7 @@ def write_state(
         "best_step": state.best_step, "best_loss": state.best_loss, "history": [asdict(row) for row in state.history],
     }  # fmt: skip
     content = save(
-        {name: tensor.detach().contiguous() for name, tensor in tensors.items()}, {"about": json.dumps(about)}
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"about": json.dumps(about)}
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,12 @@ import torch
 from torch import nn
 
 from sim2real_bench.agents.networks import WaypointNetwork
+from sim2real_bench.distill.fitting import FitSettings, fit_network, seeded_network
 from sim2real_bench.distill.training import (
     TrainingConfig,
     batch_indices,
+    batches,
+    device_named,
     learning_rate,
     mean_loss,
     split_by_episode,
@@ -108,6 +111,82 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     assert have == want
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("ahead", [1, 4, 50])
+def test_batches_prepared_ahead_are_the_same(ahead: int) -> None:
+    examples, indices = points(), np.arange(24)
+    one_by_one = list(batches(examples, indices, 3, CONFIG))
+    beside = list(batches(examples, indices, 3, CONFIG, ahead=ahead))
+    assert len(one_by_one) == len(beside) == CONFIG.steps - 3
+    for (images, targets), (other_images, other_targets) in zip(one_by_one, beside, strict=True):
+        assert torch.equal(images, other_images)
+        assert torch.equal(targets, other_targets)
+
+
+def test_an_error_in_a_batch_prepared_ahead_reaches_the_caller() -> None:
+    class Damaged(Points):
+        def batch(self, indices, generator):
+            raise DataError("the disk is gone")
+
+    with pytest.raises(DataError, match="the disk is gone"):
+        next(batches(Damaged(points().groups, points().images), np.arange(24), 0, CONFIG, ahead=2))
+
+
+def test_devices() -> None:
+    assert device_named("cpu").type == "cpu"
+    assert device_named("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(ConfigurationError, match=r"'tpu'.*auto, cpu, cuda"):
+        device_named("tpu")
+
+
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"no usable NVIDIA GPU.*--device cpu"):
+        train(network(), points(), CONFIG, tmp_path / "s.safetensors", device="cuda")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_a_gpu_learns_what_the_processor_learns(tmp_path: Path) -> None:
+    first = train(network(), points(), CONFIG, tmp_path / "cpu.safetensors")
+    trained = network()
+    second = train(trained, points(), CONFIG, tmp_path / "gpu.safetensors", device="cuda")
+    assert second.best_loss == pytest.approx(first.best_loss, rel=0.05)
+    assert next(trained.parameters()).device.type == "cpu"
+    resumed = train(network(), points(), CONFIG, tmp_path / "gpu.safetensors", device="cpu", resume=True)
+    assert resumed == second
+
+
+@dataclass
+class BrightPixels(Points):
+    """Images whose targets are masks: is a pixel's first channel above one half?"""
+
+    def batch(self, indices, generator):
+        images, _ = super().batch(indices, generator)
+        return images, (images[:, :1] > 0.5).float()
+
+
+def test_another_network_learns_another_loss_from_targets_of_another_shape(tmp_path: Path) -> None:
+    examples = BrightPixels(points().groups, points().images)
+    training = replace(CONFIG, steps=150, learning_rate=0.1, validate_every=50, validation_share=0.0)
+    pixelwise = seeded_network(3, lambda: nn.Conv2d(3, 1, 1))
+    loss = nn.functional.binary_cross_entropy_with_logits
+    settings = FitSettings(tmp_path, 1.0, training, "")
+    before = mean_loss(pixelwise, examples, np.arange(24), 8, loss)
+    fitted = fit_network("masks", pixelwise, examples, settings, identity=("masks",), loss=loss)
+    assert fitted.metrics["validation_loss"] < 0.5 * before
+    assert fitted.result.best_loss == pytest.approx(mean_loss(pixelwise, examples, np.arange(24), 8, loss), rel=1e-3)
+    assert list(fitted.judged) == list(range(24))
+    with pytest.raises(CheckpointError, match="data="):
+        again = replace(settings, resume=True)
+        fit_network("masks", pixelwise, examples, again, identity=("other masks",), loss=loss)
+
+
+def test_the_seed_decides_the_first_weights() -> None:
+    weights = [seeded_network(seed, lambda: nn.Linear(2, 2)).weight for seed in (3, 3, 4)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
 
 
 def test_a_state_of_other_settings_is_refused(tmp_path: Path) -> None:
