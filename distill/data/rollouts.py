@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -268,6 +269,28 @@ class RolloutDataset:
 
     def __len__(self) -> int:
         return self.manifest.frames
+
+    def first(self, samples: int) -> RolloutDataset:
+        """The first whole episodes, as many as hold about ``samples`` samples (the nearest number): a smaller data set.
+
+        Its hash is that of a data set of just these episodes. Smaller ones are contained in larger ones.
+
+        Raises:
+            DataError: there are fewer samples, or none is asked for.
+        """
+        if not 1 <= samples <= len(self):
+            raise DataError(f"{self.folder} holds {len(self)} samples, not the {samples} asked for; collect more")
+        totals = np.cumsum([entry.frames for entry in self.manifest.episodes])
+        entries = self.manifest.episodes[: int(np.abs(totals - samples).argmin()) + 1]
+        part = copy.copy(self)
+        part.manifest = self.manifest.model_copy(
+            update={
+                "episodes": entries,
+                "frames": sum(entry.frames for entry in entries),
+                "content_hash": content_hash(self.config, entries),
+            }
+        )
+        return part
 
     def verify(self) -> None:
         """Compare every file with its recorded hash.

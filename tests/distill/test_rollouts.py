@@ -89,6 +89,27 @@ def test_an_episode_without_samples_is_passed_over(tmp_path: Path):
     data.verify()
 
 
+@pytest.mark.parametrize(
+    ("asked", "held", "count"), [(1, 4, 1), (6, 4, 1), (7, 9, 2), (9, 9, 2), (14, 15, 3), (15, 15, 3)]
+)
+def test_the_first_episodes_are_a_data_set_of_their_own(tmp_path: Path, asked: int, held: int, count: int):
+    write_dataset(tmp_path / "three")  # 4 + 5 + 6 samples
+    write_dataset(tmp_path / "fewer", count)
+    whole, fewer = RolloutDataset(tmp_path / "three"), RolloutDataset(tmp_path / "fewer")
+    part = whole.first(asked)
+    assert len(part) == len(part.stack("rgb")) == len(part.cameras()) == len(part.episode_of_sample()) == held
+    assert part.hash == fewer.hash
+    np.testing.assert_array_equal(part.stack("waypoints"), whole.stack("waypoints")[:held])
+    assert len(whole) == 15
+
+
+@pytest.mark.parametrize("asked", [0, 16])
+def test_samples_that_are_not_there_are_refused(tmp_path: Path, asked: int):
+    write_dataset(tmp_path)
+    with pytest.raises(DataError, match=f"15 samples, not the {asked}"):
+        RolloutDataset(tmp_path).first(asked)
+
+
 def test_packing_the_map_view_loses_nothing():
     view = np.random.default_rng(0).integers(0, 2, (3, 2, 192, 192), dtype=np.uint8) * 255
     np.testing.assert_array_equal(unpack_map_view(pack_map_view(view)) * 255, view)
