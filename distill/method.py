@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING
 from sim2real_bench import registry
 from sim2real_bench.agents import AGENTS
 from sim2real_bench.agents.alone import agent_maker, checked_agent, make_agent
-from sim2real_bench.distill.transfer import (
-    Training,
-    Trainings,
-    TransferRequest,
-    direct_trainings,
-    task_distillation_trainings,
-)
+from sim2real_bench.distill.transfer import ALL_STAGES, Training, Trainings, TransferRequest
 from sim2real_bench.errors import CheckpointError, ConfigurationError, PlugInError, Sim2RealError
 from sim2real_bench.registry import Registry, Spec, blaming_plug_in
 
@@ -75,6 +69,7 @@ class Method:
             empty for a method without weights.
         builder: makes its agent; imports torch only when called.
         trainings: what ``sim2real-bench transfer`` trains for it; None for a method that needs no training.
+        stages: what its training consists of, in order, for ``transfer --stage``; empty = one piece.
         summary: one line for ``sim2real-bench list``.
         kind: "method", or "agent" for an agent registered alone.
     """
@@ -86,6 +81,7 @@ class Method:
     trainings: Trainings | None = None
     summary: str = ""
     kind: str = "method"
+    stages: tuple[str, ...] = ()
 
     @property
     def proxies(self) -> tuple[str, ...]:
@@ -106,60 +102,48 @@ class Method:
         return proxy or ""
 
 
-def _reference_agent(controller: Controller, checkpoint: Path | None) -> Agent:
-    from sim2real_bench.agents.reference import ReferenceAgent
-
-    if checkpoint is not None:
-        raise ConfigurationError(f"method 'reference' has no weights; leave out the checkpoint {checkpoint}")
-    return ReferenceAgent(controller)
-
-
-def _camera_agent(controller: Controller, checkpoint: Path | None) -> Agent:
-    """The agent of every method that ends in one network from camera image to camera waypoints."""
+def network_agent(controller: Controller, checkpoint: Path | None) -> Agent:
+    """The agent of every method that ends in one waypoint network, which reads what its card says."""
     from sim2real_bench.agents.waypoint_agent import WaypointAgent, load_policy
 
+    return WaypointAgent(load_policy(given_weights(checkpoint)), controller)
+
+
+def given_weights(checkpoint: Path | None) -> Path:
+    """The checkpoint, for a method that cannot do without.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
     if checkpoint is None:
         raise ConfigurationError("this method needs a checkpoint; make one with: sim2real-bench transfer")
-    return WaypointAgent(load_policy(checkpoint), controller)
+    return checkpoint
 
-
-REFERENCE = Method(
-    "reference",
-    {"": Supervision(privileged=("lane graph",))},
-    {},
-    _reference_agent,
-)
-DIRECT = Method(
-    "direct",
-    {"": Supervision(source=("images",))},
-    {"": "stk-direct"},
-    _camera_agent,
-    direct_trainings,
-)
-TASK_DISTILLATION = Method(
-    "task-distillation",
-    {
-        "map": Supervision(source=("map labels",), target=("images", "map labels")),
-        "camera": Supervision(source=("camera labels",), target=("images", "camera labels")),
-    },
-    {"map": "stk-carla-task-distillation-map", "camera": "stk-carla-task-distillation-camera"},
-    _camera_agent,
-    task_distillation_trainings,
-)
 
 METHODS = Registry("method", registry.METHODS)
+_HERE = "sim2real_bench.distill.methods"
 for _spec in (
-    Spec("reference", f"{__name__}:REFERENCE", "privileged planner on the lane graph: bounds every table from above"),
+    Spec(
+        "reference",
+        f"{_HERE}.reference:REFERENCE",
+        "privileged planner on the lane graph: bounds every table from above",
+    ),
     Spec(
         "direct",
-        f"{__name__}:DIRECT",
+        f"{_HERE}.direct:DIRECT",
         "source policy on target images, unchanged: bounds the tables from below",
         "train",
     ),
     Spec(
         "task-distillation",
-        f"{__name__}:TASK_DISTILLATION",
+        f"{_HERE}.task_distillation:TASK_DISTILLATION",
         "source labels -> waypoints teaches target images -> waypoints (proxy map or camera)",
+        "train",
+    ),
+    Spec(
+        "proxy",
+        f"{_HERE}.proxy:PROXY",
+        "privileged: source labels -> waypoints on the target's true labels; bounds task-distillation from above",
         "train",
     ),
 ):
@@ -228,7 +212,15 @@ def trainings_of(method: str, request: TransferRequest) -> Sequence[Training]:
     if entry.trainings is None:
         trainable = ", ".join(spec.name for spec in METHODS if _is_trainable(spec))
         raise ConfigurationError(f"{entry.kind} {method!r} needs no training; transfer trains {trainable}")
-    return entry.trainings(request)
+    known = (*entry.stages, ALL_STAGES)
+    unknown = [stage for stage in request.stages if stage not in known]
+    if unknown:
+        raise ConfigurationError(f"stage {unknown[0]!r} of method {method!r} is unknown; choose {', '.join(known)}")
+    made = entry.trainings(request)
+    if not made:
+        given = ", ".join(request.parts)
+        raise ConfigurationError(f"method {method!r} has nothing left to train: --part gave {given} already")
+    return made
 
 
 def build_agent(method: str, proxy: str | None, controller: Controller, checkpoint: Path | None = None) -> Agent:

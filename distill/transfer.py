@@ -5,8 +5,8 @@ Nothing here imports torch before a training begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sim2real_bench.distill.data.rollouts import RolloutDataset
     from sim2real_bench.distill.fitting import FitSettings
 
-STAGES = ("proxy", "target", "all")
-SOURCE = "stk"  # the simulator f^P comes from: begins the names of checkpoints
+ALL_STAGES = "all"
+SOURCE = "stk"  # the simulator policies come from: begins the names of checkpoints
 
 
 @dataclass(frozen=True)
@@ -26,27 +26,36 @@ class TransferRequest:
 
     Attributes:
         proxy: "map" or "camera" for methods that have one.
-        stage: "proxy", "target" or "all", for methods that train in stages.
+        stage: stages of the method, separated by commas, or "all".
         source_data: folder of the source's data set.
-        target_data: folder of the target's data set.
-        proxy_checkpoint: f^P to use instead of the one an earlier stage left.
+        target_data: folders of the target's data sets.
+        parts: checkpoints to build on, by the stage that would make them; with stage "all" such a stage is left out.
         out: folder of the checkpoints.
         mask_augmentation: change road masks while training on them.
         align_camera: show source labels as the target's camera would see them.
+        target_images: learn from the first whole episodes with about so many images; None = from all.
+        start_from: checkpoint whose weights a training begins with, for methods that can; None = random weights.
     """
 
     proxy: str | None = None
-    stage: str = "all"
+    stage: str = ALL_STAGES
     source_data: Path | None = None
-    target_data: Path | None = None
-    proxy_checkpoint: Path | None = None
+    target_data: tuple[Path, ...] = ()
+    parts: Mapping[str, Path] = field(default_factory=dict)
     out: Path = Path("runs/transfer")
     mask_augmentation: bool = True
     align_camera: bool = True
+    target_images: int | None = None
+    start_from: Path | None = None
 
-    def __post_init__(self) -> None:
-        if self.stage not in STAGES:
-            raise ConfigurationError(f"stage {self.stage!r} is unknown; choose {', '.join(STAGES)}")
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages by name; ("all",) for all."""
+        return tuple(self.stage.split(","))
+
+    def wants(self, stage: str) -> bool:
+        """Whether a stage is to be run."""
+        return stage in self.stages or (ALL_STAGES in self.stages and stage not in self.parts)
 
     def source(self) -> Path:
         """The source's data set.
@@ -54,23 +63,71 @@ class TransferRequest:
         Raises:
             ConfigurationError: none was given.
         """
-        return _given(self.source_data, "--source-data")
+        if self.source_data is None:
+            raise _missing("--source-data")
+        return self.source_data
 
-    def target(self) -> Path:
-        """The target's data set.
+    def targets(self) -> tuple[Path, ...]:
+        """The target's data sets, at least one.
 
         Raises:
             ConfigurationError: none was given.
         """
-        return _given(self.target_data, "--target-data")
+        if not self.target_data:
+            raise _missing("--target-data")
+        return self.target_data
+
+    def target(self) -> Path:
+        """The target's data set, for methods that read one.
+
+        Raises:
+            ConfigurationError: none was given, or several.
+        """
+        folder, *more = self.targets()
+        if more:
+            given = ", ".join(map(str, self.target_data))
+            raise ConfigurationError(f"this method reads one data set of the target; --target-data gave {given}")
+        return folder
+
+    def network(self, stage: str, name: str) -> Path:
+        """The checkpoint ``name`` that ``stage`` makes, for the stages after it.
+
+        It is the one given in ``parts``; or the one that this command or an earlier one leaves in ``out``; or the
+        shipped one.
+
+        Raises:
+            CheckpointError: there is none.
+        """
+        if stage in self.parts:
+            return self.parts[stage]
+        own = self.out / f"{name}.safetensors"
+        if self.wants(stage) or own.exists():
+            return own
+        from sim2real_bench.agents.checkpoints import shipped_checkpoint
+
+        return shipped_checkpoint(name)
+
+    def target_words(self) -> tuple[str, ...]:
+        """The options that repeat which target images are read."""
+        words = [word for folder in self.target_data for word in ("--target-data", str(folder))]
+        if self.target_images is not None:
+            words += ["--target-images", str(self.target_images)]
+        return tuple(words)
+
+    def mask_words(self) -> tuple[str, ...]:
+        """The options that repeat how road masks are prepared."""
+        words = ["--mask-augmentation" if self.mask_augmentation else "--no-mask-augmentation"]
+        if self.proxy == "camera":
+            words.append("--align-camera" if self.align_camera else "--no-align-camera")
+        return tuple(words)
 
 
 @dataclass(frozen=True)
 class Training:
-    """One network to train.
+    """One network to train, or one checkpoint to put together of others.
 
     Attributes:
-        words: of the command that trains just this network; the options all trainings share are added to them.
+        words: of the command that makes just this one; the options all trainings share are added to them.
         fit: trains it and answers with the weights file, beside which lies its card.
     """
 
@@ -82,75 +139,17 @@ Trainings = Callable[[TransferRequest], Sequence[Training]]
 """What a method trains for a request, in order; raises ``ConfigurationError`` where an option is missing."""
 
 
-def direct_trainings(request: TransferRequest) -> list[Training]:
-    """f^S on source images."""
-    folder = request.source()
+def opened(folder: Path, most_images: int | None = None) -> RolloutDataset:
+    """A data set, or its first whole episodes with about ``most_images`` images.
 
-    def fit(settings: FitSettings) -> Path:
-        from sim2real_bench.distill.direct import fit_direct
-
-        return fit_direct(_opened(folder), settings)
-
-    return [Training(("--method", "direct", "--source-data", str(folder)), fit)]
-
-
-def task_distillation_trainings(request: TransferRequest) -> list[Training]:
-    """f^P on source labels, then f^T on target images, or one of the two stages."""
-    proxy = request.proxy or ""
-    trainings = []
-    if request.stage in ("proxy", "all"):
-        trainings.append(_proxy(request, request.source(), proxy))
-    if request.stage in ("target", "all"):
-        trainings.append(_target(request.target(), proxy, _teacher(request, proxy)))
-    return trainings
-
-
-def _given(path: Path | None, option: str) -> Path:
-    if path is None:
-        raise ConfigurationError(f"{option} is missing; record a data set with: sim2real-bench collect")
-    return path
-
-
-def _opened(folder: Path) -> RolloutDataset:
+    Raises:
+        DataError: it cannot be read, or holds fewer images.
+    """
     from sim2real_bench.distill.data.rollouts import RolloutDataset
 
-    return RolloutDataset(folder)
+    data = RolloutDataset(folder)
+    return data if most_images is None else data.first(most_images)
 
 
-def _proxy(request: TransferRequest, source_data: Path, proxy: str) -> Training:
-    def fit(settings: FitSettings) -> Path:
-        from sim2real_bench.agents.inputs import DRIVING_CAMERA
-        from sim2real_bench.distill.examples import MIRROR_ONLY
-        from sim2real_bench.distill.task_distillation import MASK_CHANGES, ProxySettings, fit_proxy
-
-        changes = MASK_CHANGES[proxy] if request.mask_augmentation else MIRROR_ONLY
-        preparation = ProxySettings(proxy, changes, DRIVING_CAMERA if request.align_camera else None)
-        return fit_proxy(_opened(source_data), preparation, settings)
-
-    words = ["--method", "task-distillation", "--proxy", proxy, "--stage", "proxy", "--source-data", str(source_data)]
-    words.append("--mask-augmentation" if request.mask_augmentation else "--no-mask-augmentation")
-    if proxy == "camera":
-        words.append("--align-camera" if request.align_camera else "--no-align-camera")
-    return Training(tuple(words), fit)
-
-
-def _target(target_data: Path, proxy: str, teacher: Path) -> Training:
-    def fit(settings: FitSettings) -> Path:
-        from sim2real_bench.distill.task_distillation import fit_target
-
-        return fit_target(_opened(target_data), proxy, teacher, SOURCE, settings)
-
-    words = ("--method", "task-distillation", "--proxy", proxy, "--stage", "target", "--target-data", str(target_data))
-    return Training((*words, "--proxy-checkpoint", str(teacher)), fit)
-
-
-def _teacher(request: TransferRequest, proxy: str) -> Path:
-    """f^P: the one given, the one this command or an earlier stage leaves in the folder, or else the shipped one."""
-    own = request.out / f"{SOURCE}-proxy-{proxy}.safetensors"
-    if request.proxy_checkpoint is not None:
-        return request.proxy_checkpoint
-    if request.stage == "all" or own.exists():
-        return own
-    from sim2real_bench.agents.checkpoints import shipped_checkpoint
-
-    return shipped_checkpoint(f"{SOURCE}-proxy-{proxy}")
+def _missing(option: str) -> ConfigurationError:
+    return ConfigurationError(f"{option} is missing; record a data set with: sim2real-bench collect")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +17,25 @@ if TYPE_CHECKING:
 
 
 def command(
-    method: Annotated[str, typer.Option(help="direct, task-distillation, or a plug-in that can be trained.")],
-    proxy: Annotated[str | None, typer.Option(help="task-distillation: map or camera.")] = None,
-    source_data: Annotated[Path | None, typer.Option(help="Data set of the source (direct; stage proxy).")] = None,
-    target_data: Annotated[Path | None, typer.Option(help="Data set of the target (stage target).")] = None,
-    stage: Annotated[str, typer.Option(help="task-distillation: proxy, target or all.")] = "all",
-    proxy_checkpoint: Annotated[
-        Path | None, typer.Option(help="f^P for stage target; when absent the one in --out, or else the shipped one.")
+    method: Annotated[str, typer.Option(help="A method that can be trained; sim2real-bench list shows all.")],
+    proxy: Annotated[str | None, typer.Option(help="map or camera, for methods that have proxies.")] = None,
+    source_data: Annotated[Path | None, typer.Option(help="Data set of the source.")] = None,
+    target_data: Annotated[
+        list[Path] | None, typer.Option(help="Data set of the target; some methods take several (repeat the option).")
+    ] = None,
+    target_images: Annotated[
+        int | None, typer.Option(min=1, help="Use the first whole episodes of the target with about so many images.")
+    ] = None,
+    stage: Annotated[
+        str, typer.Option(help="Stages of the method, separated by commas (task-distillation: proxy,target), or all.")
+    ] = "all",
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="STAGE=CHECKPOINT: use it and leave that stage out; else one in --out, or the shipped one."),
+    ] = None,
+    proxy_checkpoint: Annotated[Path | None, typer.Option(help="f^P: short for --part proxy=CHECKPOINT.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint whose weights a training begins with, for methods that can.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of checkpoints, cards and training states.")] = Path(
         "runs/transfer"
@@ -46,9 +58,10 @@ def command(
     ] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, order, augmentation and split.")] = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="PyTorch threads; all cores when absent.")] = None,
+    device: Annotated[str, typer.Option(help="auto (an NVIDIA GPU where there is one), cpu or cuda.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue unfinished trainings found in --out.")] = False,
 ) -> None:
-    """Train what a method needs: f^S for direct; f^P, then f^T for task-distillation; what a plug-in method declares.
+    """Train what a method needs: f^S for direct; f^P, then f^T for task-distillation; what another one declares.
 
     Writes FOLDER/NAME.safetensors with its card NAME.json, and NAME.training.csv with the losses.
     """
@@ -56,8 +69,9 @@ def command(
     from sim2real_bench.distill.transfer import TransferRequest
 
     request = TransferRequest(
-        proxy, stage, source_data, target_data, proxy_checkpoint, out, mask_augmentation, align_camera
-    )
+        proxy, stage, source_data, tuple(target_data or ()), _parts(part or [], proxy_checkpoint), out,
+        mask_augmentation, align_camera, target_images, start_from,
+    )  # fmt: skip
     trainings = trainings_of(method, request)
 
     import torch
@@ -74,12 +88,32 @@ def command(
         learning_rate=lr or values.learning_rate, weight_decay=weight_decay, schedule=schedule, seed=seed,
         validate_every=validate_every,
     )  # fmt: skip
-    settings = FitSettings(out, width or values.network_width, config, "", resume)
+    settings = FitSettings(out, width or values.network_width, config, "", resume, device=device)
     for training in trainings:
         with _Display() as display:
             command_line = shlex.join(("sim2real-bench", "transfer", *training.words, *_shared_words(settings)))
             path = training.fit(replace(settings, command=command_line, progress=display.for_network))
         _report(path)
+
+
+def _parts(texts: Sequence[str], proxy_checkpoint: Path | None) -> dict[str, Path]:
+    """Stage to checkpoint.
+
+    Raises:
+        ConfigurationError: a text of another form, or a stage named twice.
+    """
+    from sim2real_bench.errors import ConfigurationError
+
+    pairs = [] if proxy_checkpoint is None else [("proxy", str(proxy_checkpoint))]
+    for text in texts:
+        stage, _, path = text.partition("=")
+        if not stage or not path:
+            raise ConfigurationError(f"--part {text!r}: write STAGE=CHECKPOINT")
+        pairs.append((stage, path))
+    found = {stage: Path(path) for stage, path in pairs}
+    if len(found) < len(pairs):
+        raise ConfigurationError(f"--part names a stage twice: {', '.join(f'{s}={p}' for s, p in pairs)}")
+    return found
 
 
 def _shared_words(settings: FitSettings) -> tuple[str, ...]:

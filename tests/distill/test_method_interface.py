@@ -16,7 +16,7 @@ from sim2real_bench.errors import ConfigurationError, UnknownNameError
 
 
 def test_the_methods_of_the_first_benchmark() -> None:
-    assert list_methods() == ["reference", "direct", "task-distillation"]
+    assert list_methods() == ["reference", "direct", "task-distillation", "proxy"]
     for spec in METHODS:
         assert method_named(spec.name).name == spec.name
     assert method_named("task-distillation").proxies == ("map", "camera")
