@@ -6,7 +6,7 @@ import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,8 @@ FORMAT = 1
 MAX_CARD_BYTES = 1 << 20
 WAYPOINTS_KIND = "waypoints"
 PPO_KIND = "ppo"
+MAX_PARTS = 16
+FileStem = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 _PACKAGES = ("sim2real-bench", "torch", "numpy", "PySuperTuxKart2", "carla", "stable-baselines3")
 
 
@@ -36,7 +38,7 @@ class CheckpointCard(BaseModel):
     """What is known about a checkpoint.
 
     Attributes:
-        kind: ``waypoints`` (a waypoint network) or ``ppo``.
+        kind: ``waypoints`` (a waypoint network), ``ppo``, that of another network, or that of a composite.
         observation: the observation key the network reads.
         command: the command that made it.
         seed: the seed of all randomness in its training.
@@ -44,6 +46,7 @@ class CheckpointCard(BaseModel):
         metrics: what was measured at its end, by name with units in the name.
         architecture: the arguments that rebuild the network.
         versions: of Python and the packages that shaped it.
+        parts: of a composite: role to the name of the checkpoint beside it.
         notes: anything else a reader must know.
         weights_sha256: hash of the weights file; filled in when the checkpoint is saved.
         format: version of this card.
@@ -59,9 +62,15 @@ class CheckpointCard(BaseModel):
     metrics: dict[str, float] = Field(default_factory=dict)
     architecture: dict[str, int | float | str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=installed_versions)
+    parts: dict[str, FileStem] = Field(default_factory=dict, max_length=MAX_PARTS)
     notes: str = ""
     weights_sha256: str = ""
     format: int = FORMAT
+
+    @property
+    def part_hashes(self) -> tuple[str, ...]:
+        """Hashes of the parts' weights, as far as the card knows them."""
+        return tuple(self.data[role] for role in self.parts if role in self.data)
 
 
 def weights_path(path: Path) -> Path:
@@ -103,3 +112,18 @@ def read_card(path: Path) -> CheckpointCard:
         ) from error
     except ForeignFileError as error:
         raise CheckpointError(f"{where} is not a checkpoint card: {error}") from error
+
+
+def with_parts(path: Path) -> list[Path]:
+    """The weights files of a checkpoint and of all its parts, itself first; they lie in one folder.
+
+    Raises:
+        CheckpointError: a card cannot be read.
+    """
+    found, waiting = [], [weights_path(path)]
+    while waiting:
+        member = waiting.pop(0)
+        if member not in found:
+            found.append(member)
+            waiting += [member.with_name(f"{stem}.safetensors") for stem in read_card(member).parts.values()]
+    return found

@@ -12,35 +12,43 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from sim2real_bench.agents.atomic_files import write_atomically
-from sim2real_bench.agents.cards import card_path, weights_path
+from sim2real_bench.agents.cards import card_path, weights_path, with_parts
 from sim2real_bench.errors import CheckpointError
 from sim2real_bench.evaluation.execution.work import Heartbeat
 from sim2real_bench.evaluation.execution.worker import DrivingContext, DrivingSetup
 
-_NAME = "weights"
-
 
 @dataclass(frozen=True)
 class CarriedCheckpoint:
-    """The two files of a checkpoint.
+    """The two files of a checkpoint, and those of the checkpoints it is made of.
 
     Attributes:
         weights: content of the weights file.
         card: content of the card.
+        name: of the files, without suffix.
+        parts: what must lie beside it.
     """
 
     weights: bytes
     card: bytes
+    name: str = "weights"
+    parts: tuple[CarriedCheckpoint, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> CarriedCheckpoint:
-        """Read both files.
+        """Read all files.
 
         Raises:
             CheckpointError: one of them cannot be read.
         """
+        own = cls._read_alone(path)
+        return replace(own, parts=tuple(cls._read_alone(part) for part in with_parts(path)[1:]))
+
+    @classmethod
+    def _read_alone(cls, path: Path) -> CarriedCheckpoint:
+        where = weights_path(path)
         try:
-            return cls(weights_path(path).read_bytes(), card_path(path).read_bytes())
+            return cls(where.read_bytes(), card_path(where).read_bytes(), where.stem)
         except OSError as error:
             raise CheckpointError(
                 f"cannot read {error.filename}: {error.strerror or error}; a checkpoint is NAME.safetensors with "
@@ -53,16 +61,23 @@ class CarriedCheckpoint:
         Raises:
             CheckpointError: it cannot be written.
         """
-        digest = hashlib.sha256(self.card + hashlib.sha256(self.weights).digest()).hexdigest()
-        weights = weights_path(cache / digest / _NAME)
+        digest = hashlib.sha256()
+        for member in (self, *self.parts):
+            digest.update(member.card + hashlib.sha256(member.weights).digest())
+        folder = cache / digest.hexdigest()
         try:
-            weights.parent.mkdir(parents=True, exist_ok=True)
-            for path, content in ((weights, self.weights), (card_path(weights), self.card)):
-                if not (path.is_file() and path.read_bytes() == content):
-                    write_atomically(path, content)
+            folder.mkdir(parents=True, exist_ok=True)
+            for member in (self, *self.parts):
+                member._keep(folder)
         except OSError as error:
-            raise CheckpointError(f"cannot keep a checkpoint in {weights.parent}: {error}") from error
-        return weights
+            raise CheckpointError(f"cannot keep a checkpoint in {folder}: {error}") from error
+        return folder / f"{self.name}.safetensors"
+
+    def _keep(self, folder: Path) -> None:
+        for suffix, content in ((".safetensors", self.weights), (".json", self.card)):
+            path = folder / f"{self.name}{suffix}"
+            if not (path.is_file() and path.read_bytes() == content):
+                write_atomically(path, content)
 
 
 @dataclass(frozen=True)

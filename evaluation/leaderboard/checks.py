@@ -267,15 +267,18 @@ def _check_coverage(checked: Checked, plan: EvaluationPlan) -> None:
 
 
 def _check_cards(checked: Checked, plan: EvaluationPlan) -> None:
-    hashes = {row.checkpoint_hash for row in plan.configuration.rows}
+    cards: dict[str, CheckpointCard] = {}
     for name, content in checked.contents.items():
         if not name.startswith(f"{CARDS_FOLDER}/"):
             continue
         try:
-            card = parse_card(content, name)
+            cards[name] = parse_card(content, name)
         except ForeignFileError as error:
             checked.problems += error.problems
-            continue
+    hashes = {row.checkpoint_hash for row in plan.configuration.rows}
+    for _ in cards:  # parts of parts, however deep
+        hashes |= {part for card in cards.values() if card.weights_sha256 in hashes for part in card.part_hashes}
+    for name, card in cards.items():
         if card.weights_sha256 not in hashes:
             checked.add(
                 name, 0, "weights_sha256", f"{card.weights_sha256[:12]} is the checkpoint of no row of the plan"

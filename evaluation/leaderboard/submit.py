@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sim2real_bench.agents.cards import MAX_CARD_BYTES, CheckpointCard, card_path, parse_card
+from sim2real_bench.agents.cards import MAX_CARD_BYTES, CheckpointCard, card_path, parse_card, with_parts
 from sim2real_bench.errors import ConfigurationError, ForeignFileError, RecordError
 from sim2real_bench.evaluation.leaderboard.checks import Checked, check_results, check_submission
 from sim2real_bench.evaluation.leaderboard.submissions import (
@@ -118,15 +118,17 @@ def resubmitted(folder: Path) -> Submission | None:
 
 
 def _cards(paths: Sequence[Path], checked: Checked) -> dict[str, bytes]:
-    """Name in the submission to text of the cards beside the given checkpoints."""
+    """Name in the submission to text of the cards beside the given checkpoints, and of those of their parts."""
     hashes = {row.checkpoint_hash for row in checked.plan.configuration.rows} if checked.plan else set()
     found: dict[str, bytes] = {}
     for path in paths:
         where = path if path.suffix == ".json" else card_path(path)
-        content, card = _card(where)
+        _, card = _card(where)
         if card.weights_sha256 not in hashes:
             raise ConfigurationError(f"{where}: its weights, {card.weights_sha256[:12]}, are of no row of this result")
-        found[f"{CARDS_FOLDER}/{card.weights_sha256[:16]}.json"] = content
+        for member in with_parts(where.with_suffix(".safetensors")):
+            content, card = _card(card_path(member))
+            found[f"{CARDS_FOLDER}/{card.weights_sha256[:16]}.json"] = content
     return found
 
 

@@ -32,17 +32,24 @@ class ShownCard:
 
 
 def cards_of(rows: Sequence[ReportRow], folders: Sequence[Path]) -> list[ShownCard]:
-    """One card for each network that was driven.
+    """One card for each checkpoint that was driven, and one for each part of such a checkpoint.
 
     Args:
         rows: of the report.
         folders: where cards (``NAME.json`` beside the weights) are looked for, before those of the package.
     """
+    found = {card.weights_sha256: (name, card) for name, card in _cards_in([SHIPPED_FOLDER, *folders])}
     by_hash: dict[str, list[str]] = {}
     for row in rows:
         if row.row.checkpoint_hash:
             by_hash.setdefault(row.row.checkpoint_hash, []).append(row.label)
-    found = {card.weights_sha256: (name, card) for name, card in _cards_in([SHIPPED_FOLDER, *folders])}
+    known = list(by_hash)
+    for digest in known:
+        for part in found[digest][1].part_hashes if digest in found else ():
+            labels = by_hash.setdefault(part, [])
+            labels += [label for label in by_hash[digest] if label not in labels]
+            if part not in known:
+                known.append(part)
     shown = []
     for digest, labels in by_hash.items():
         name, card = found.get(digest, ("", None))
