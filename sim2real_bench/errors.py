@@ -74,3 +74,7 @@ class StepTimeoutError(SimulatorError):
 
 class SettingsChangedError(SimulatorError):
     """A simulator does not hold the settings it was given (for example after a map load)."""
+
+
+class StepFailedError(Sim2RealError):
+    """A command of a recipe failed; the message holds the end of its log."""

@@ -64,6 +64,17 @@ class TransferSettings:
 
 
 @dataclass(frozen=True)
+class SweepSettings:
+    """``sweep``.
+
+    Attributes:
+        images: numbers of labelled target images.
+    """
+
+    images: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Preset:
     """One named set of values for all verbs."""
 
@@ -71,6 +82,7 @@ class Preset:
     train: TrainSettings
     collect: CollectSettings
     transfer: TransferSettings
+    sweep: SweepSettings
 
 
 PRESETS: dict[str, Preset] = {
@@ -79,12 +91,14 @@ PRESETS: dict[str, Preset] = {
         TrainSettings(total_steps=150_000, workers=8),
         CollectSettings(frames=2_000, episode_ticks=500, keep_every=5),
         TransferSettings(network_width=0.25, steps=1_500, batch_size=32, learning_rate=1e-3),
+        SweepSettings(images=(500, 1_000, 2_000)),
     ),
     "standard": Preset(
         EvaluateSettings(episodes_per_controller=25, horizon_ticks=2400),
         TrainSettings(total_steps=500_000, workers=8),
         CollectSettings(frames=10_000, episode_ticks=1000, keep_every=5),
         TransferSettings(network_width=0.25, steps=6_000, batch_size=32, learning_rate=1e-3),
+        SweepSettings(images=(500, 1_000, 2_500, 5_000, 10_000)),
     ),
     # The paper's sizes: 50 epochs of 1000 batches, constant learning rate 1e-4 (methods, section 1.4).
     "paper": Preset(
@@ -92,6 +106,7 @@ PRESETS: dict[str, Preset] = {
         TrainSettings(total_steps=10_000_000, workers=8),
         CollectSettings(frames=10_000, episode_ticks=1000, keep_every=10),
         TransferSettings(network_width=1.0, steps=50_000, batch_size=64, learning_rate=1e-4),
+        SweepSettings(images=(500, 1_000, 2_500, 5_000, 10_000)),
     ),
 }
 

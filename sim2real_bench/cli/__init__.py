@@ -57,6 +57,7 @@ def build_app() -> typer.Typer:
         plan,
         report,
         serve,
+        sweep,
         train,
         transfer,
     )
@@ -92,6 +93,7 @@ def build_app() -> typer.Typer:
         ("train", train),
         ("collect", collect),
         ("transfer", transfer),
+        ("sweep", sweep),
         ("leaderboard", leaderboard),
         ("list", listing),
         ("doctor", doctor),

@@ -1,0 +1,61 @@
+"""How verbs that run a chain of commands tell about it: a line for each step, and what it says now and then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from sim2real_bench.cli.progress import duration
+
+if TYPE_CHECKING:
+    from sim2real_bench.evaluation.recipe.steps import Step
+
+_EVERY_S = 60.0
+_WIDTH = 140
+
+
+class StepLines:
+    """Writes to stderr.
+
+    Args:
+        total: number of steps.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total, self._said, self._last = total, time.monotonic(), ""
+
+    def found(self, number: int, step: Step) -> None:
+        """Its result is there."""
+        self._tell(f"{self._place(number)} {step.name}: found {step.result}")
+
+    def begins(self, number: int, step: Step, log: Path) -> None:
+        """Its command is started."""
+        self._said, self._last = time.monotonic(), ""
+        self._tell(f"{self._place(number)} {step.name}: begins, log {log}")
+
+    def says(self, number: int, step: Step, line: str) -> None:
+        """The last line of its log, once a minute and only if it is a new one."""
+        if time.monotonic() - self._said >= _EVERY_S and line != self._last:
+            self._said, self._last = time.monotonic(), line
+            self._tell(f"{self._place(number)} {step.name}: {line[:_WIDTH]}")
+
+    def finished(self, number: int, step: Step, seconds: float) -> None:
+        """It left its result."""
+        self._tell(f"{self._place(number)} {step.name}: finished in {duration(seconds)}")
+
+    def _place(self, number: int) -> str:
+        return f"[{number}/{self._total}]"
+
+    def _tell(self, text: str) -> None:
+        from sim2real_bench.untrusted import printable
+
+        typer.echo(printable(text, limit=1000), err=True)
+
+
+def listed(steps: Sequence[Step]) -> str:
+    """The commands of all steps, one a line; those with a result are marked."""
+    return "\n".join(f"{'# found: ' if step.finished else ''}{step.command}" for step in steps)
