@@ -32,6 +32,7 @@ _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 3  # at one episode; every reset after a failure starts a new simulator
 _MIN_SPACING_M = 0.2  # a vehicle that stands still is recorded once
 _FRUITLESS_EPISODES = 20  # in a row without a sample: the driver does not drive
+_LOST_TICKS = 30  # a student this long off the road has left what its teacher can judge
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,18 @@ class CollectSettings:
 
 
 class _Recorder:
-    """Gathers poses of every tick and samples of some."""
+    """Gathers poses of every tick and samples of some.
+
+    A sample is worth nothing without the path driven from it, unless a student drives: then a teacher says what would
+    have been right, and the last metres before a crash are the ones to learn from.
+    """
 
     def __init__(self, settings: CollectSettings) -> None:
         self._settings = settings
         self._poses: list[np.ndarray[Any, Any]] = []
         self._kept: list[int] = []
         self._samples: list[dict[str, Any]] = []
+        self._off_road_ticks = 0
 
     def see(
         self, observation: Observation, info: dict[str, Any], action: npt.NDArray[np.float32], pushed: bool
@@ -73,6 +79,7 @@ class _Recorder:
         pose = np.asarray(info["ego_pose"], np.float64)
         tick = len(self._poses)
         self._poses.append(pose)
+        self._off_road_ticks = self._off_road_ticks + 1 if info.get("off_road") else 0
         if tick % self._settings.keep_every or pushed or self._stands(pose):
             return
         sample: dict[str, Any] = {
@@ -99,11 +106,17 @@ class _Recorder:
         """Ticks seen."""
         return len(self._poses)
 
+    @property
+    def lost(self) -> bool:
+        """Whether a student left the road and did not find back."""
+        return self._settings.world.on_policy and self._off_road_ticks >= _LOST_TICKS
+
     def arrays(self) -> EpisodeArrays:
-        """All samples whose own future is long enough."""
+        """All samples whose own future is long enough; all samples, where a student drives."""
         poses = np.stack(self._poses)
-        waypoints, valid = future_waypoints(poses)
-        usable = [i for i, tick in enumerate(self._kept) if valid[tick]]
+        on_policy = self._settings.world.on_policy
+        waypoints, valid = future_waypoints(poses, to_the_end=on_policy)
+        usable = [i for i, tick in enumerate(self._kept) if valid[tick] or on_policy]
         ticks = [self._kept[i] for i in usable]
         names = self._samples[0].keys() if self._samples else ()
         stacked = {name: np.stack([self._samples[i][name] for i in usable]) for name in names if usable}
@@ -142,6 +155,9 @@ def record_episode(
         observation, _, terminated, truncated, info = environment.step(action)
         if terminated or truncated:
             ended_by = str(info.get("termination") or ("collision" if info.get("collided_with") else "end"))
+            break
+        if recorder.lost:
+            ended_by = "off_road"
             break
     return recorder.arrays(), EpisodeNote(seed, place, weather, recorder.ticks, ended_by)
 

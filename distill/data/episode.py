@@ -87,7 +87,8 @@ _SHAPES: dict[str, tuple[int | None, ...]] = {
 }
 _TYPES: dict[str, Any] = {
     "ego_pose": np.float64, "speed": np.float32, "waypoints": np.float32, "action": np.float32, "rgb": np.uint8,
-    "labels": np.uint8, "map_view": np.uint8, "camera_focal": np.float64, "camera_rotation": np.float64, "camera_position": np.float64,
+    "labels": np.uint8, "map_view": np.uint8, "camera_focal": np.float64, "camera_rotation": np.float64,
+    "camera_position": np.float64,
 }  # fmt: skip
 MAX_SIDE = 4096  # of an image, pixels
 ARRAY_NAMES = tuple(field.name for field in fields(EpisodeArrays))

@@ -25,17 +25,18 @@ def unbroken_steps(poses: Float) -> npt.NDArray[np.bool_]:
 
 
 def future_waypoints(
-    poses: Float, distances_m: Sequence[float] = WAYPOINT_DISTANCES_M
+    poses: Float, distances_m: Sequence[float] = WAYPOINT_DISTANCES_M, to_the_end: bool = False
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Own future positions at fixed arc lengths along the path that was driven.
 
     Args:
         poses: (T, 4, 4) world_from_ego at every tick, metres.
         distances_m: arc lengths ahead of each pose, increasing.
+        to_the_end: where the path is broken or too short, tell it as it was driven, the last position repeated.
 
     Returns:
         (T, K, 3) float32 waypoints in the ego frame of each pose, metres, and (T,) whether the path is unbroken and
-        long enough for all of them (elsewhere the waypoints are zero).
+        long enough for all of them (elsewhere the waypoints are zero, unless ``to_the_end``).
     """
     count = len(poses)
     if count < 2:
@@ -48,4 +49,4 @@ def future_waypoints(
     valid = (wanted[:, -1] <= length[-1]) & (breaks[last] == breaks)
     world = np.stack([np.interp(wanted, length, positions[:, axis]) for axis in range(3)], axis=-1)
     ego = np.einsum("tki,tij->tkj", world - positions[:, None], poses[:, :3, :3])
-    return np.where(valid[:, None, None], ego, 0.0).astype(np.float32), valid
+    return np.where(valid[:, None, None] | to_the_end, ego, 0.0).astype(np.float32), valid

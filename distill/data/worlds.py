@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sim2real_bench.agents.agent import Agent
 
 RECORDED = (RGB, LABELS, MAP_VIEW)
-PPO, REFERENCE = "ppo", "reference"
+PPO, REFERENCE, STUDENT = "ppo", "reference", "student"
 FOV_DEG, CAMERA_X_M, CAMERA_Z_M = 90.0, 2.0, 1.4
 
 
@@ -26,16 +26,18 @@ class World:
 
     Attributes:
         simulator: "stk", "carla", or the registered name of another package's simulator.
-        driver_name: "ppo" (SuperTuxKart only), "reference", or for other packages' simulators a registered agent.
+        driver_name: "ppo" (SuperTuxKart only), "reference", "student" (CARLA only), or for other packages' simulators a
+            registered agent.
         places: tracks ("name" or "name/reverse"), used in turn, or one town.
         weathers: names, one drawn per episode; empty for SuperTuxKart, and where a simulator has none.
         observations: recorded keys.
         image_size: (width, height), pixels.
-        target_speed_mps: of the reference driver.
-        checkpoint: of the PPO driver; None = the shipped one.
+        target_speed_mps: of the reference driver and the student.
+        checkpoint: of the PPO driver, None = the shipped one; or the student, a waypoint network.
         backend: of CARLA, "embedded" or "server".
         host: of a CARLA server.
         port: of a CARLA server; None = 2000.
+        reference_share: share of the student's episodes that the reference drives.
 
     Raises:
         ConfigurationError: values that do not go together.
@@ -52,11 +54,13 @@ class World:
     backend: str = "embedded"
     host: str = "127.0.0.1"
     port: int | None = None
+    reference_share: float = 0.0
 
     def __post_init__(self) -> None:
         from sim2real_bench.agents import AGENTS
 
-        drivers = {"stk": (PPO, REFERENCE), "carla": (REFERENCE,)}.get(self.simulator, (REFERENCE, *AGENTS.names()))
+        own = {"stk": (PPO, REFERENCE), "carla": (REFERENCE, STUDENT)}
+        drivers = own.get(self.simulator, (REFERENCE, *AGENTS.names()))
         if self.driver_name not in drivers:
             raise ConfigurationError(
                 f"driver {self.driver_name!r} does not drive {self.simulator!r}; choose {' or '.join(drivers)}"
@@ -68,6 +72,17 @@ class World:
             )
         if not self.places:
             raise ConfigurationError("no track or town to record in was given")
+        if self.on_policy and self.checkpoint is None:
+            raise ConfigurationError("driver 'student' needs --checkpoint: a waypoint network made by transfer")
+        if self.checkpoint is not None and self.driver_name not in (PPO, STUDENT):
+            raise ConfigurationError(f"driver {self.driver_name!r} has no weights; leave out {self.checkpoint}")
+        if not 0.0 <= self.reference_share <= 1.0:
+            raise ConfigurationError(f"reference share {self.reference_share}: must be between 0 and 1")
+
+    @property
+    def on_policy(self) -> bool:
+        """Whether a student drives, whose mistakes are what is to be recorded."""
+        return self.driver_name == STUDENT
 
     def driver(self) -> Agent:
         """The driver, made anew."""
@@ -75,6 +90,11 @@ class World:
             from sim2real_bench.agents.ppo import load_ppo_agent
 
             return load_ppo_agent(self._ppo_checkpoint())
+        if self.checkpoint is not None and self.on_policy:
+            from sim2real_bench.agents.waypoint_agent import load_policy
+            from sim2real_bench.distill.on_policy.driver import StudentDriver
+
+            return StudentDriver(load_policy(self.checkpoint), self.reference_share, self.target_speed_mps)
         if self.driver_name != REFERENCE:
             from sim2real_bench.agents.alone import make_agent
 
@@ -94,6 +114,12 @@ class World:
             from sim2real_bench.agents.checkpoints import checkpoint_hash
 
             return f"ppo {checkpoint_hash(self._ppo_checkpoint())[:16]}"
+        if self.checkpoint is not None and self.on_policy:
+            from sim2real_bench.agents.checkpoints import checkpoint_hash
+
+            student = checkpoint_hash(self.checkpoint)[:16]
+            share = f"reference in {self.reference_share:g} of the episodes"
+            return f"student {student} at {self.target_speed_mps:.2f} m/s, {share}"
         if self.driver_name != REFERENCE:
             from sim2real_bench.agents import AGENTS
 

@@ -20,7 +20,10 @@ def command(
     simulator: Annotated[str, typer.Option(help="stk (source), carla (target), or a plug-in's.")],
     driver: Annotated[
         str | None,
-        typer.Option(help="ppo (stk's default), reference (default elsewhere; follows the road), or a plug-in agent."),
+        typer.Option(
+            help="ppo (stk's default), reference (default elsewhere; follows the road), student (carla: the waypoint "
+            "network of --checkpoint, whose mistakes are recorded), or a plug-in agent."
+        ),
     ] = None,
     split: Annotated[str, typer.Option(help="SuperTuxKart tracks: train or held-out.")] = "train",
     town: Annotated[str | None, typer.Option(help="Town; MiniTown01 when absent in CARLA.")] = None,
@@ -36,7 +39,8 @@ def command(
         int | None, typer.Option(min=1, help="Ticks between two samples, instead of the preset's.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder, runs/data/SIMULATOR when absent. What it holds is completed.")
+        Path | None,
+        typer.Option(help="Folder, runs/data/SIMULATOR (-student) when absent. What it holds is completed."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Simulators at once; at most 2 when absent, 1 for the server backend.")
@@ -47,14 +51,20 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Draws starts, weathers and pushes.")] = 0,
     target_speed: Annotated[
         float | None,
-        typer.Option(min=0.5, help="Of the reference driver, m/s; 10 (stk) or 20 km/h (carla) when absent."),
+        typer.Option(min=0.5, help="Of reference and student, m/s; 10 (stk) or 20 km/h (carla) when absent."),
     ] = None,
     max_speed: Annotated[float, typer.Option(min=0.0, help="No throttle above it, m/s; 0 = never.")] = 12.0,
     push_every: Annotated[
         float, typer.Option(min=0.0, help="Mean ticks between two pushes of the steering; 0 = none.")
     ] = 40.0,
     push_steer: Annotated[float, typer.Option(min=0.0, max=2.0, help="Strongest push; the weakest is a third.")] = 0.6,
-    checkpoint: Annotated[Path | None, typer.Option(help="Weights of the ppo driver, instead of the shipped.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Weights of the student; or of the ppo driver, instead of the shipped.")
+    ] = None,
+    reference_share: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Of the student's episodes, which the reference drives (DAgger's beta)."),
+    ] = 0.25,
     backend: Annotated[str, typer.Option(help="CARLA: embedded or server.")] = "embedded",
     host: Annotated[str, typer.Option(help="Of the server backend.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the server backend.")] = None,
@@ -73,7 +83,8 @@ def command(
 
     values = preset_named(preset).collect
     world = _world(
-        simulator, driver, split, town, weathers, observations, target_speed, checkpoint, backend, host, port
+        simulator, driver, split, town, weathers, observations, target_speed, checkpoint, reference_share, backend,
+        host, port,
     )  # fmt: skip
     settings = CollectSettings(
         world=world,
@@ -87,7 +98,7 @@ def command(
     if show_config:
         typer.echo(rollout_config(settings, backend).model_dump_json(indent=2))
         return
-    folder = out or Path("runs") / "data" / simulator
+    folder = out or Path("runs") / "data" / (f"{simulator}-student" if world.on_policy else simulator)
     from sim2real_bench.cli.progress import progress_display
 
     # The driver's network is small and looks at one image: beside a busy simulator, a second thread only waits.
@@ -115,12 +126,13 @@ def _world(
     observations: str,
     target_speed: float | None,
     checkpoint: Path | None,
+    reference_share: float,
     backend: str,
     host: str,
     port: int | None,
 ) -> World:
     from sim2real_bench.cli.configuration import names_in
-    from sim2real_bench.distill.data.worlds import World, track_places, weather_names
+    from sim2real_bench.distill.data.worlds import STUDENT, World, track_places, weather_names
     from sim2real_bench.envs import ENVS
     from sim2real_bench.errors import ConfigurationError
 
@@ -133,7 +145,8 @@ def _world(
     if simulator == "carla":
         return World(
             "carla", driver or "reference", (town or "MiniTown01",), weather_names(weathers), keys,
-            target_speed_mps=target_speed or 20.0 / 3.6, backend=backend, host=host, port=port,
+            target_speed_mps=target_speed or 20.0 / 3.6, checkpoint=checkpoint, backend=backend, host=host, port=port,
+            reference_share=reference_share if driver == STUDENT else 0.0,
         )  # fmt: skip
     ENVS.get(simulator)
     if town is None:
@@ -161,8 +174,10 @@ def _command(settings: CollectSettings, folder: Path, split: str, push_every: fl
         words += ["--backend", world.backend]
         if world.backend == "server":
             words += ["--host", world.host, *(["--port", str(world.port)] if world.port else [])]
-    if world.driver_name == "reference":
+    if world.driver_name == "reference" or world.on_policy:
         words += ["--target-speed", repr(world.target_speed_mps)]
+    if world.on_policy:
+        words += ["--reference-share", repr(world.reference_share)]
     if world.checkpoint is not None:
         words += ["--checkpoint", str(world.checkpoint)]
     words += [
