@@ -1,16 +1,18 @@
-"""How far agents drive on each track: the PPO driver beside a random and a track-following agent."""
+"""How well agents drive whole laps: the PPO driver beside a hand-written track follower and random actions."""
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sim2real_bench.agents.agent import Action, Agent
 from sim2real_bench.agents.atomic_files import write_atomically
+from sim2real_bench.agents.kart_drives import KartDrive, drive_kart
 from sim2real_bench.agents.ppo.policy import PpoAgent
 from sim2real_bench.agents.reference import ReferenceAgent
 from sim2real_bench.envs.observation import MAP_VIEW, SPEED, WAYPOINTS, Observation
@@ -18,40 +20,35 @@ from sim2real_bench.envs.supertuxkart.environment import SuperTuxKartEnv
 from sim2real_bench.envs.supertuxkart.tracks import HELD_OUT_TRACKS, TRAIN_TRACKS, Track
 from sim2real_bench.errors import DataError
 
-STEP_S = 0.1
-DEFAULT_DURATION_S = 60.0
+DEFAULT_DURATION_S = 240.0  # at 12 m/s the longest track takes 180 s
 SPLITS = (("train", TRAIN_TRACKS), ("held-out", HELD_OUT_TRACKS))
+PPO, FOLLOWER, RANDOM = "ppo", "track-follower", "random"
 
 
 @dataclass(frozen=True)
 class TrackScore:
-    """One agent on one track, from the starting grid.
+    """One agent's lap of one track from the starting grid.
 
     Attributes:
         agent: its name.
         split: ``train`` or ``held-out``.
-        track: the engine's name.
-        reverse: driven against the usual direction.
-        progress_m: along the drive line until the time was over or the episode ended.
-        track_share: of the track's length.
-        driven_s: simulated time until then.
-        off_road: share of the steps outside the road.
-        off_centre_m: mean distance from the drive line.
-        steer_change: mean change of the steering command per step.
-        failed: whether the kart was off the track for 5 s or stuck for 10 s.
+        drive: how it went.
     """
 
     agent: str
     split: str
-    track: str
-    reverse: bool
-    progress_m: float
-    track_share: float
-    driven_s: float
-    off_road: float
-    off_centre_m: float
-    steer_change: float
-    failed: bool
+    drive: KartDrive
+
+    @property
+    def track_name(self) -> str:
+        """The track and its direction."""
+        return self.drive.track + (" (reverse)" if self.drive.reverse else "")
+
+    def facts(self) -> dict[str, Any]:
+        """All numbers by name, rounded."""
+        drive = asdict(self.drive) | {"finished": self.drive.finished, "lap_time_s": self.drive.lap_time_s}
+        named = {"agent": self.agent, "split": self.split} | drive
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in named.items()}
 
 
 class RandomAgent:
@@ -72,56 +69,12 @@ class RandomAgent:
 
 
 def compared_agents(driver: PpoAgent) -> dict[str, Agent]:
-    """The PPO driver, random actions, and a follower of the drive line at the driver's speed cap."""
+    """The PPO driver, a follower of the drive line at the driver's speed cap, and random actions."""
     return {
-        "ppo": driver,
-        "random": RandomAgent(),
-        "track-follower": ReferenceAgent(2, target_speed_mps=driver.speed_cap_mps),
+        PPO: driver,
+        FOLLOWER: ReferenceAgent(2, target_speed_mps=driver.speed_cap_mps),
+        RANDOM: RandomAgent(),
     }
-
-
-def drive_track(
-    env: SuperTuxKartEnv, name: str, agent: Agent, split: str, track: Track, duration_s: float, seed: int
-) -> TrackScore:
-    """Drive one track once.
-
-    Args:
-        env: observes what the agent reads; starts on the grid.
-        name: the agent's, for the score.
-        agent: drives.
-        split: for the score.
-        track: where.
-        duration_s: simulated time at most.
-        seed: of the agent and the race.
-
-    Raises:
-        SimulatorError: the engine failed.
-    """
-    observation, info = env.reset(seed=seed, options={"track": track.name, "reverse": track.reverse})
-    agent.reset(seed)
-    progress, off_road, off_centre, steering = 0.0, 0, 0.0, [0.0]
-    steps, failed = 0, False
-    while steps < round(duration_s / STEP_S) and not failed:
-        action = agent.act(observation)
-        observation, _, failed, _, info = env.step(action)
-        steps += 1
-        progress += info["progress_m"]
-        off_road += info["off_road"]
-        off_centre += abs(info["lateral_m"])
-        steering.append(float(action[0]))
-    return TrackScore(
-        agent=name,
-        split=split,
-        track=track.name,
-        reverse=track.reverse,
-        progress_m=progress,
-        track_share=progress / info["track_length_m"],
-        driven_s=steps * STEP_S,
-        off_road=off_road / steps,
-        off_centre_m=off_centre / steps,
-        steer_change=float(np.abs(np.diff(steering)).mean()),
-        failed=failed,
-    )
 
 
 def score_tracks(
@@ -132,11 +85,11 @@ def score_tracks(
     splits: Sequence[tuple[str, Sequence[Track]]] = SPLITS,
     report: Callable[[TrackScore], None] = lambda score: None,
 ) -> list[TrackScore]:
-    """Drive every track with every agent.
+    """Drive a lap of every track with every agent.
 
     Args:
         agents: by name.
-        duration_s: simulated time per track at most.
+        duration_s: simulated time per lap at most.
         seed: of the agents and the races.
         splits: name and tracks of each split.
         report: called after every drive.
@@ -145,12 +98,11 @@ def score_tracks(
         SimulatorError: the engine failed.
     """
     scores: list[TrackScore] = []
-    with SuperTuxKartEnv(
-        observations=(MAP_VIEW, SPEED, WAYPOINTS), random_start=False, max_steps=round(duration_s / STEP_S) + 1
-    ) as env:
+    with SuperTuxKartEnv(observations=(MAP_VIEW, SPEED, WAYPOINTS), random_start=False) as env:
         for split, track in _pairs(splits):
             for name, agent in agents.items():
-                scores.append(drive_track(env, name, agent, split, track, duration_s, seed))
+                drive = drive_kart(env, agent, track, duration_s=duration_s, seed=seed, one_lap=True)
+                scores.append(TrackScore(name, split, drive))
                 report(scores[-1])
     return scores
 
@@ -161,32 +113,85 @@ def _pairs(splits: Sequence[tuple[str, Sequence[Track]]]) -> Iterator[tuple[str,
             yield split, track
 
 
-def split_means(scores: Sequence[TrackScore]) -> dict[str, dict[str, dict[str, float]]]:
-    """Means over the tracks: split -> agent -> number by name."""
-    result: dict[str, dict[str, dict[str, float]]] = {}
-    names = ("progress_m", "track_share", "off_road", "off_centre_m", "steer_change", "failed")
+def split_summaries(scores: Sequence[TrackScore]) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Per split and agent: tracks, laps finished, their mean time, and means over all tracks."""
+    result: dict[str, dict[str, dict[str, float | None]]] = {}
     for split, agent in dict.fromkeys((score.split, score.agent) for score in scores):
-        chosen = [asdict(score) for score in scores if (score.split, score.agent) == (split, agent)]
-        means = {name: float(np.mean([one[name] for one in chosen])) for name in names}
-        result.setdefault(split, {})[agent] = means
+        drives = [score.drive for score in scores if (score.split, score.agent) == (split, agent)]
+        result.setdefault(split, {})[agent] = _summary(drives)
     return result
 
 
-def write_scores(path: Path, scores: Sequence[TrackScore]) -> None:
-    """Write ``path`` (CSV, one row per drive) and the means per split as JSON beside it.
+def _summary(drives: Sequence[KartDrive]) -> dict[str, float | None]:
+    times = [drive.driven_s for drive in drives if drive.finished]
+    names = ("progress_m", "track_share", "off_road", "off_centre_m", "steer_change", "rescues")
+    means = {name: round(float(np.mean([getattr(drive, name) for drive in drives])), 4) for name in names}
+    return {
+        "tracks": len(drives),
+        "finished": len(times),
+        "lap_time_s": round(float(np.mean(times)), 4) if times else None,
+        **means,
+    }
+
+
+def by_track(scores: Sequence[TrackScore]) -> dict[tuple[str, str], dict[str, KartDrive]]:
+    """(split, track) -> agent -> drive, in the order driven."""
+    table: dict[tuple[str, str], dict[str, KartDrive]] = {}
+    for score in scores:
+        table.setdefault((score.split, score.track_name), {})[score.agent] = score.drive
+    return table
+
+
+def drive_cell(drive: KartDrive) -> str:
+    """A drive in a few characters: the lap's time, or how far it came and what ended it."""
+    rescued = f", {drive.rescues} rescued" if drive.rescues else ""
+    return f"{drive.driven_s:.1f} s{rescued}" if drive.finished else f"{drive.track_share:.0%} {drive.ended}{rescued}"
+
+
+def to_markdown(scores: Sequence[TrackScore]) -> str:
+    """The table per track, with the laps finished per split."""
+    agents = list(dict.fromkeys(score.agent for score in scores))
+    lines = [f"| split | track | {' | '.join(agents)} |", "|---|---|" + "---:|" * len(agents)]
+    for (split, track), drives in by_track(scores).items():
+        lines.append(f"| {split} | {track} | {' | '.join(drive_cell(drives[agent]) for agent in agents)} |")
+    for split, summaries in split_summaries(scores).items():
+        cells = [f"{summaries[agent]['finished']} of {summaries[agent]['tracks']} laps" for agent in agents]
+        lines.append(f"| **{split}** | **finished** | {' | '.join(f'**{cell}**' for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def to_csv(scores: Sequence[TrackScore]) -> str:
+    """One line a drive."""
+    text = io.StringIO()
+    rows = [score.facts() for score in scores]
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_scores(path: Path, scores: Sequence[TrackScore], facts: Mapping[str, Any]) -> None:
+    """Write ``path`` (CSV) and the same with summaries as JSON, Markdown and PNG beside it.
+
+    Args:
+        path: ends in ``.csv``.
+        scores: at least one.
+        facts: what else the JSON tells, such as the checkpoint's hash.
 
     Raises:
         DataError: the folder cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(TrackScore)], lineterminator="\n")
-    writer.writeheader()
-    for score in scores:
-        row = {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(score).items()}
-        writer.writerow(row)
+    from sim2real_bench.agents.ppo.score_chart import score_chart
+
+    document = dict(facts) | {"splits": split_summaries(scores), "drives": [score.facts() for score in scores]}
+    files = {
+        ".csv": to_csv(scores).encode(),
+        ".json": (json.dumps(document, indent=2) + "\n").encode(),
+        ".md": to_markdown(scores).encode(),
+        ".png": score_chart(scores),
+    }
     try:
-        write_atomically(path, text.getvalue().encode())
-        means = json.dumps(split_means(scores), indent=2) + "\n"
-        write_atomically(path.with_suffix(".json"), means.encode())
+        for suffix, content in files.items():
+            write_atomically(path.with_suffix(suffix), content)
     except OSError as error:
         raise DataError(f"cannot write the scores {path}: {error}; choose another --out") from error

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
+from sim2real_bench.agents.kart_drives import WRONG_WAY_LIMIT_M
 from sim2real_bench.agents.ppo.policy import (
     MAP_KEY,
     MAP_PIXELS,
@@ -20,6 +21,7 @@ from sim2real_bench.agents.ppo.policy import (
     state_vector,
 )
 from sim2real_bench.agents.ppo.reward import RewardWeights, Transition, reward_terms
+from sim2real_bench.agents.ppo.track_draw import TrackDraw
 from sim2real_bench.envs.observation import MAP_VIEW, SPEED, Observation, driving_action_space
 from sim2real_bench.envs.supertuxkart.environment import SuperTuxKartEnv
 from sim2real_bench.envs.supertuxkart.tracks import Track
@@ -27,8 +29,6 @@ from sim2real_bench.errors import SimulatorError
 
 _LOG = logging.getLogger(__name__)
 _FAILURES_ALLOWED = 20
-# The map view does not show which way the track goes: a kart that turned round cannot know, and learns nothing more.
-_WRONG_WAY_LIMIT_M = 10.0
 Encoded = dict[str, npt.NDArray[Any]]
 
 
@@ -47,7 +47,7 @@ class Lane:
 
     Args:
         env: observes ``map_view`` and ``speed``.
-        tracks: drawn from uniformly at each reset.
+        tracks: drawn from at each reset, and told how episodes ended.
         rng: source of tracks and episode seeds.
         speed_cap_mps: no throttle above this speed.
         weights: of the reward.
@@ -56,7 +56,7 @@ class Lane:
     def __init__(
         self,
         env: SuperTuxKartEnv,
-        tracks: Sequence[Track],
+        tracks: TrackDraw,
         rng: np.random.Generator,
         speed_cap_mps: float,
         weights: RewardWeights,
@@ -69,8 +69,8 @@ class Lane:
         self._sums: dict[str, float] = {}
 
     def reset(self) -> Encoded:
-        """Start an episode on a random training track."""
-        track = self._tracks[int(self._rng.integers(len(self._tracks)))]
+        """Start an episode on a track that is drawn."""
+        track = self._tracks.draw(self._rng)
         self._observation, _ = self.env.reset(
             seed=int(self._rng.integers(2**31)), options={"track": track.name, "reverse": track.reverse}
         )
@@ -96,13 +96,14 @@ class Lane:
         self._observation, _, terminated, truncated, info = self.env.finish_step()
         self._progress += info["progress_m"]
         self._furthest = max(self._furthest, self._progress)
-        terminated = terminated or self._furthest - self._progress > _WRONG_WAY_LIMIT_M
+        terminated = terminated or self._furthest - self._progress > WRONG_WAY_LIMIT_M
         transition = Transition(info["progress_m"], info["lateral_m"], info["off_road"], self._steer_change, terminated)
         terms = reward_terms(transition, self._cap, self._weights)
         reward = sum(terms.values())
         self._add(reward, transition)
         result = {"reward_terms": terms, "TimeLimit.truncated": truncated and not terminated}
         if terminated or truncated:
+            self._tracks.ended(self.env.track, terminated)
             result["episode"] = self._summary(info["distance_m"], terminated)
         return reward, terminated, truncated, result
 
@@ -217,21 +218,24 @@ def make_vector_env(
     episode_steps: int,
     speed_cap_mps: float,
     weights: RewardWeights,
+    focus: float = 0.0,
 ) -> KartVectorEnv:
     """Karts on random tracks with random starts.
 
     Args:
         workers: engines.
-        tracks: drawn from uniformly.
+        tracks: drawn from at each episode's start.
         seed: of all randomness.
         episode_steps: steps of 0.1 s until an episode is cut off.
         speed_cap_mps: no throttle above this speed.
         weights: of the reward.
+        focus: share of the episodes on tracks drawn by their recent failures; the others are drawn uniformly.
     """
+    draw = TrackDraw(tracks, focus)
     lanes = [
         Lane(
             SuperTuxKartEnv(observations=(MAP_VIEW, SPEED), max_steps=episode_steps),
-            tracks,
+            draw,
             np.random.default_rng(sequence),
             speed_cap_mps,
             weights,

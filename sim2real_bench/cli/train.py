@@ -28,6 +28,10 @@ def command(
         int | None, typer.Option(min=1, help="Engine processes, about 100 MB each (default: the preset's).")
     ] = None,
     speed_cap: Annotated[float, typer.Option(min=1.0, help="No throttle above this speed, m/s.")] = 12.0,
+    focus: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of the episodes on tracks drawn by recent failures, not uniformly."),
+    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder for checkpoint, learning curve and scores (default: runs/train-stk).")
@@ -37,28 +41,30 @@ def command(
     evaluate_only: Annotated[
         bool, typer.Option(help="Only score the checkpoint in --out (or the shipped one).")
     ] = False,
-    score_seconds: Annotated[float, typer.Option(min=1.0, help="Simulated seconds per track when scoring.")] = 60.0,
+    score_seconds: Annotated[
+        float, typer.Option(min=1.0, help="Simulated seconds per lap at most, when scoring.")
+    ] = 240.0,
     show_config: Annotated[bool, typer.Option("--show-config", help="Print the resolved settings and stop.")] = False,
 ) -> None:
-    """Train a source policy, then score it on training and held-out tracks.
+    """Train a source policy, then drive a lap of every training and held-out track with it.
 
-    Writes into --out: stk-ppo.safetensors and its card, learning_curve.csv and .png, track_scores.csv and .json (beside
-    a random and a track-following agent), and the state an interrupted training goes on from.
+    Writes into --out: stk-ppo.safetensors and its card, learning_curve.csv and .png, track_scores.csv, .json, .md and
+    .png (beside a hand-written track follower and random actions), and the state an interrupted training goes on from.
     """
     if source not in SOURCES:
         raise ConfigurationError(f"unknown source {source!r}; choose one of {', '.join(SOURCES)}")
     chosen = preset_named(preset).train
     total, count = steps or chosen.total_steps, workers or chosen.workers
     folder = out or Path("runs") / f"train-{source}"
+    settings = _settings(total, count, seed, speed_cap, focus)
     if show_config:
-        _show_config(total, count, seed, speed_cap, folder)
+        _show_config(settings, folder)
         return
     _use_one_thread()
     if not evaluate_only:
-        settings = _settings(total, count, seed, speed_cap)
         line = (
             f"sim2real-bench train --source {source} --steps {total} --workers {count} "
-            f"--speed-cap {speed_cap:g} --seed {seed}"
+            f"--speed-cap {speed_cap:g}{f' --focus {focus:g}' if focus else ''} --seed {seed}"
         )
         _train(settings, folder, line, resume, tensorboard)
     _score(folder, score_seconds, seed)
@@ -71,15 +77,14 @@ def _use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _settings(total: int, workers: int, seed: int, speed_cap: float) -> "PpoSettings":
+def _settings(total: int, workers: int, seed: int, speed_cap: float, focus: float) -> "PpoSettings":
     from sim2real_bench.agents.ppo.settings import PpoSettings
 
-    return PpoSettings(total_steps=total, workers=workers, seed=seed, speed_cap_mps=speed_cap)
+    return PpoSettings(total_steps=total, workers=workers, seed=seed, speed_cap_mps=speed_cap, focus=focus)
 
 
-def _show_config(total: int, workers: int, seed: int, speed_cap: float, folder: Path) -> None:
-    settings = asdict(_settings(total, workers, seed, speed_cap))
-    typer.echo(json.dumps(settings | {"out": str(folder)}, indent=2))
+def _show_config(settings: "PpoSettings", folder: Path) -> None:
+    typer.echo(json.dumps(asdict(settings) | {"out": str(folder)}, indent=2))
 
 
 def _train(settings: "PpoSettings", folder: Path, line: str, resume: bool, tensorboard: bool) -> None:
@@ -105,9 +110,17 @@ def _train(settings: "PpoSettings", folder: Path, line: str, resume: bool, tenso
 
 
 def _score(folder: Path, seconds: float, seed: int) -> None:
+    from sim2real_bench.agents.cards import read_card
     from sim2real_bench.agents.checkpoints import shipped_checkpoint
     from sim2real_bench.agents.ppo.policy import load_ppo_agent
-    from sim2real_bench.agents.ppo.scores import SPLITS, TrackScore, compared_agents, score_tracks, write_scores
+    from sim2real_bench.agents.ppo.scores import (
+        SPLITS,
+        TrackScore,
+        compared_agents,
+        drive_cell,
+        score_tracks,
+        write_scores,
+    )
     from sim2real_bench.agents.ppo.settings import AGENT_NAME
     from sim2real_bench.cli.progress import progress_display
 
@@ -117,33 +130,34 @@ def _score(folder: Path, seconds: float, seed: int) -> None:
     agents = compared_agents(load_ppo_agent(path))
     drives = sum(len(tracks) for _, tracks in SPLITS) * len(agents)
     finished: list[TrackScore] = []
-    with progress_display("scoring", drives, "drives") as update:
-
-        def report(score: TrackScore) -> None:
-            finished.append(score)
-            update(len(finished), f"{score.agent} on {score.track}: {score.progress_m:.0f} m")
-
-        scores = score_tracks(agents, duration_s=seconds, seed=seed, report=report)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CheckpointError(f"cannot make the folder {folder}: {error}; choose another --out") from error
-    write_scores(folder / "track_scores.csv", scores)
+    with progress_display("scoring", drives, "drives") as update:
+
+        def report(score: TrackScore) -> None:
+            finished.append(score)
+            update(len(finished), f"{score.agent} on {score.track_name}: {drive_cell(score.drive)}")
+
+        scores = score_tracks(agents, duration_s=seconds, seed=seed, report=report)
+    facts = {"checkpoint_sha256": read_card(path).weights_sha256, "limit_s": seconds, "seed": seed}
+    write_scores(folder / "track_scores.csv", scores, facts)
     _print_scores(scores)
-    typer.echo(f"checkpoint {path}\nscores     {folder / 'track_scores.csv'}")
+    typer.echo(f"checkpoint {path}\nscores     {folder / 'track_scores.csv'}, .json, .md, .png")
 
 
 def _print_scores(scores: "Sequence[TrackScore]") -> None:
-    """One line per track (metres of each agent), then the means per split."""
-    from sim2real_bench.agents.ppo.scores import split_means
+    """One line per track (each agent's lap), then the laps finished per split."""
+    from sim2real_bench.agents.ppo.scores import by_track, drive_cell, split_summaries
 
     agents = list(dict.fromkeys(score.agent for score in scores))
-    cells = {(score.split, score.track, score.reverse, score.agent): score for score in scores}
-    typer.echo(f"{'metres along the track':<42}" + "".join(f"{agent:>16}" for agent in agents))
-    for split, track, reverse in dict.fromkeys((score.split, score.track, score.reverse) for score in scores):
-        name = f"{split}: {track}{' (reverse)' if reverse else ''}"
-        row = [cells[split, track, reverse, agent] for agent in agents]
-        typer.echo(f"{name:<42}" + "".join(f"{score.progress_m:>10.0f}{score.track_share:>6.0%}" for score in row))
-    for split, means in split_means(scores).items():
-        row_means = "".join(f"{means[a]['progress_m']:>10.0f}{means[a]['track_share']:>6.0%}" for a in agents)
-        typer.echo(f"{split + ': mean':<42}{row_means}")
+
+    def line(name: str, cells: Sequence[str]) -> None:
+        typer.echo(f"{name:<42}" + "".join(f"{cell:>20}" for cell in cells))
+
+    line("time of a lap, or share driven and its end", agents)
+    for (split, track), drives in by_track(scores).items():
+        line(f"{split}: {track}", [drive_cell(drives[agent]) for agent in agents])
+    for split, found in split_summaries(scores).items():
+        line(f"{split}: laps finished", [f"{found[agent]['finished']} of {found[agent]['tracks']}" for agent in agents])

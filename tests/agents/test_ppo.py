@@ -7,6 +7,7 @@ import torch
 
 from sim2real_bench.agents.agent import Agent
 from sim2real_bench.agents.checkpoints import CheckpointCard, read_card, save_tensors
+from sim2real_bench.agents.kart_drives import KartDrive
 from sim2real_bench.agents.ppo import load_ppo_agent
 from sim2real_bench.agents.ppo.learning_curve import CurveRow, write_curve
 from sim2real_bench.agents.ppo.policy import DriverNetwork, PpoAgent, capped_action, small_map, state_vector
@@ -16,10 +17,11 @@ from sim2real_bench.agents.ppo.scores import (
     TrackScore,
     compared_agents,
     score_tracks,
-    split_means,
+    split_summaries,
     write_scores,
 )
 from sim2real_bench.agents.ppo.settings import PpoSettings
+from sim2real_bench.agents.ppo.track_draw import TrackDraw
 from sim2real_bench.agents.ppo.vector_env import KartVectorEnv, Lane, make_vector_env
 from sim2real_bench.envs.supertuxkart.tracks import TRAIN_TRACKS, Track
 from sim2real_bench.errors import AgentError, CheckpointError, StepTimeoutError
@@ -109,23 +111,33 @@ def test_learning_curve_files(tmp_path):
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
-def score(agent, split, progress, failed):
-    return TrackScore(agent, split, "hacienda", False, progress, progress / 1000, 60.0, 0.1, 0.5, 0.02, failed)
+def score(agent, split, ended, driven_s=60.0, track="hacienda"):
+    drive = KartDrive(track, False, ended, 700.0, 0.7, driven_s, 0.1, 0.5, 0.02, 0)
+    return TrackScore(agent, split, drive)
 
 
-def test_split_means_and_score_files(tmp_path):
+def test_split_summaries_and_score_files(tmp_path):
     scores = [
-        score("ppo", "train", 100.0, False),
-        score("ppo", "train", 300.0, True),
-        score("ppo", "held-out", 50.0, False),
+        score("ppo", "train", "lap", 80.0),
+        score("ppo", "train", "lap", 100.0, "scotland"),
+        score("ppo", "held-out", "off_track", 30.0, "xr591"),
     ]
-    means = split_means(scores)
-    assert means["train"]["ppo"]["progress_m"] == pytest.approx(200.0)
-    assert means["train"]["ppo"]["failed"] == pytest.approx(0.5)
-    assert means["held-out"]["ppo"]["track_share"] == pytest.approx(0.05)
-    write_scores(tmp_path / "scores.csv", scores)
-    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 4
-    assert json.loads((tmp_path / "scores.json").read_text()) == means
+    summaries = split_summaries(scores)
+    assert (summaries["train"]["ppo"]["finished"], summaries["train"]["ppo"]["lap_time_s"]) == (2, 90.0)
+    assert (summaries["held-out"]["ppo"]["finished"], summaries["held-out"]["ppo"]["lap_time_s"]) == (0, None)
+    assert summaries["held-out"]["ppo"]["track_share"] == 0.7
+    write_scores(tmp_path / "scores.csv", scores, {"seed": 3})
+    rows = list(csv.DictReader((tmp_path / "scores.csv").open()))
+    assert [(row["track"], row["finished"], row["lap_time_s"]) for row in rows] == [
+        ("hacienda", "True", "80.0"),
+        ("scotland", "True", "100.0"),
+        ("xr591", "False", ""),
+    ]
+    document = json.loads((tmp_path / "scores.json").read_text())
+    assert (document["seed"], document["splits"]) == (3, summaries)
+    assert "| held-out | xr591 | 70% off_track |" in (tmp_path / "scores.md").read_text()
+    assert "| **train** | **finished** | **2 of 2 laps** |" in (tmp_path / "scores.md").read_text()
+    assert (tmp_path / "scores.png").read_bytes().startswith(b"\x89PNG")
 
 
 class _FakeKart:
@@ -139,7 +151,8 @@ class _FakeKart:
 
     def reset(self, *, seed, options):
         self.resets += 1
-        assert Track(name=options["track"], reverse=options["reverse"]) in TRAIN_TRACKS
+        self.track = Track(name=options["track"], reverse=options["reverse"])
+        assert self.track in TRAIN_TRACKS
         return observation(), {}
 
     def begin_step(self, action):
@@ -155,8 +168,24 @@ class _FakeKart:
         pass
 
 
+def test_tracks_are_drawn_uniformly_or_by_their_failures():
+    draw = TrackDraw(TRAIN_TRACKS[:3], focus=1.0)
+    for _ in range(40):
+        draw.ended(TRAIN_TRACKS[1], True)
+    draw.ended(TRAIN_TRACKS[2], True)
+    assert list(draw.failure_rates.values()) == pytest.approx([0.0, 1.0, 0.2], abs=1e-3)
+    rng = np.random.default_rng(0)
+    drawn = [draw.draw(rng) for _ in range(2000)]
+    shares = [drawn.count(track) / 2000 for track in TRAIN_TRACKS[:3]]
+    assert shares == pytest.approx([0.01 / 1.23, 1.01 / 1.23, 0.21 / 1.23], abs=0.03)
+    # Without a focus the random numbers are those of plain uniform draws.
+    expected = np.random.default_rng(5).integers(3, size=20)
+    rng, uniform = np.random.default_rng(5), TrackDraw(TRAIN_TRACKS[:3])
+    assert [uniform.draw(rng) for _ in range(20)] == [TRAIN_TRACKS[index] for index in expected]
+
+
 def fake_vector(*karts):
-    lanes = [Lane(kart, TRAIN_TRACKS, np.random.default_rng(0), 12.0, RewardWeights()) for kart in karts]
+    lanes = [Lane(kart, TrackDraw(TRAIN_TRACKS), np.random.default_rng(0), 12.0, RewardWeights()) for kart in karts]
     env = KartVectorEnv(lanes)
     env.reset()
     return env
@@ -259,12 +288,12 @@ def test_tiny_training_resumes_and_its_driver_drives(stk, tmp_path):
 
     agents = compared_agents(load_ppo_agent(path))
     scores = score_tracks(agents, duration_s=6.0, splits=(("train", TRAIN_TRACKS[2:3]),))
-    by_name = {one.agent: one for one in scores}
-    assert list(by_name) == ["ppo", "random", "track-follower"]
+    by_name = {one.agent: one.drive for one in scores}
+    assert list(by_name) == ["ppo", "track-follower", "random"]
     assert by_name["track-follower"].progress_m > 30.0
     assert by_name["track-follower"].progress_m > by_name["random"].progress_m + 10.0
     assert by_name["track-follower"].track_share < 0.2
-    assert not by_name["track-follower"].failed
+    assert by_name["track-follower"].ended == "time"
 
 
 def test_a_damaged_training_state_is_refused(tmp_path):

@@ -68,7 +68,7 @@ def test_train_then_score(run, stk, tmp_path, monkeypatch):
     )
     result = run("--steps", 64, "--workers", 1, "--seed", 2, "--out", tmp_path, "--score-seconds", 3)
     assert result.exception is None, result.output
-    assert "held-out: mean" in result.output
+    assert "held-out: laps finished" in result.output
     assert "track-follower" in result.output
     card = json.loads((tmp_path / "stk-ppo.json").read_text())
     assert card["command"] == "sim2real-bench train --source stk --steps 64 --workers 1 --speed-cap 12 --seed 2"
