@@ -53,12 +53,14 @@ class MethodRow(Frozen):
         proxy: ``map`` or ``camera`` for methods that have one.
         checkpoint_hash: SHA-256 of the weights, "" for methods without a network.
         supervision: which data the method read, in words.
+        source_distance_m: how far the same agent drives in the source simulator, metres; None where nobody measured it.
     """
 
     method: str
     proxy: str | None = None
     checkpoint_hash: str = ""
     supervision: str = ""
+    source_distance_m: float | None = Field(default=None, gt=0, le=1e6)
 
     @property
     def label(self) -> str:
@@ -277,8 +279,12 @@ def _dealt(source: np.random.Generator, choices: Sequence[_T], count: int) -> li
 def _hash(configuration: Configuration, spawn_count: int, episodes: Sequence[Episode]) -> str:
     # A field younger than the first plans is left out where it says nothing new: those plans keep their hashes.
     young = {"controller_set"} if configuration.controller_set == STANDARD_CONTROLLERS else set()
+    described = configuration.model_dump(mode="json", exclude=young)
+    for row in described["rows"]:
+        if row["source_distance_m"] is None:
+            del row["source_distance_m"]
     content = {
-        "configuration": configuration.model_dump(mode="json", exclude=young),
+        "configuration": described,
         "spawn_count": spawn_count,
         "episodes": [episode.model_dump(mode="json") for episode in episodes],
     }

@@ -29,6 +29,7 @@ from sim2real_bench.evaluation.statistics import (
     wilson_interval,
 )
 from sim2real_bench.evaluation.table.model import BASELINE, BOUNDS, Difference, Distance, Table, TableRow
+from sim2real_bench.evaluation.table.ratios import ratios_of
 
 
 def build_table(plan: EvaluationPlan, records: Sequence[EpisodeRecord]) -> Table:
@@ -52,6 +53,7 @@ def build_table(plan: EvaluationPlan, records: Sequence[EpisodeRecord]) -> Table
         ),
         differences=_differences(configuration, drives),
         notes=_notes(plan),
+        ratios=ratios_of(configuration.rows, drives),
     )
 
 
@@ -76,6 +78,7 @@ def _row(
     wall_s = sum(record.wall_time_s for record in records)
     sampled = [record.distance_2s_m for record in records]
     measured = [m for m in configuration.completion_m if records and m <= configuration.reach_m]
+    distance = _distance(drives)
     came_so_far = {m: [record.distance_m >= m for record in records] for m in measured}
     return TableRow(
         method=row.method,
@@ -83,7 +86,7 @@ def _row(
         rank=rank,
         episodes_planned=planned,
         episodes_finished=len(records),
-        distance_m=_distance(drives),
+        distance_m=distance,
         distance_2s_m=distance_summary(sampled, controllers_of(drives)).mean if records else None,
         completion={
             str(m): completion_rate(distances_of(drives), m) if m in measured else None
@@ -102,7 +105,13 @@ def _row(
         completion_ci95_by_start={
             str(m): clustered_wilson_interval(far, starts_of(drives)) for m, far in came_so_far.items()
         },
+        source_distance_m=row.source_distance_m,
+        retained_fraction=_share(distance.mean, row.source_distance_m),
     )
+
+
+def _share(part: float | None, whole: float | None) -> float | None:
+    return None if part is None or not whole else part / whole
 
 
 def _distance(drives: Drives) -> Distance:
@@ -174,6 +183,11 @@ def _notes(plan: EvaluationPlan) -> tuple[str, ...]:
             f"An episode ends after {horizon_s:g} s, which is {configuration.reach_m:.0f} m at "
             f"{configuration.target_speed_kmh:g} km/h: distances are capped there, and the completion rates at "
             f"{', '.join(beyond)} m cannot be measured."
+        )
+    if any(row.source_distance_m is not None for row in configuration.rows):
+        notes.append(
+            "Retained: mean distance over that of the same agent (the policy that was carried over) in the source "
+            "simulator, on held-out tracks with the same controllers, speed and horizon."
         )
     notes.append(
         "Distance: mean of the per-controller means ± their population standard deviation; [ ]: 95 % bootstrap "

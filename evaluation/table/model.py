@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from sim2real_bench.evaluation.statistics import Interval
+from sim2real_bench.evaluation.table.ratios import Ratio
 
 BASELINE = "direct"
 BOUNDS = ("reference", "expert")  # privileged: they bound a table from above and compete with nobody
@@ -49,6 +50,8 @@ class TableRow:
         iqm_ci95_by_start: whole starts resampled (stricter: controllers share starts).
         completion_ci95: Wilson intervals beside ``completion``, as if episodes were independent.
         completion_ci95_by_start: with the effective number of episodes (stricter).
+        source_distance_m: mean distance of the same agent in the source simulator, with the same horizon, metres.
+        retained_fraction: mean distance over ``source_distance_m``.
     """
 
     method: str
@@ -70,6 +73,8 @@ class TableRow:
     iqm_ci95_by_start: Interval | None
     completion_ci95: Mapping[str, Interval | None]
     completion_ci95_by_start: Mapping[str, Interval | None]
+    source_distance_m: float | None = None
+    retained_fraction: float | None = None
 
     @property
     def label(self) -> str:
@@ -124,6 +129,7 @@ class Table:
     rows: tuple[TableRow, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
+    ratios: tuple[Ratio, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sim2real_bench.evaluation.files import write_result_file
 from sim2real_bench.evaluation.table.model import Difference, Table, TableRow
+from sim2real_bench.evaluation.table.ratios import Ratio
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,7 +18,7 @@ TABLE_FILES = ("table.json", "table.csv", "table.md")
 MISSING = "–"
 _SUPERVISION = "supervision"
 _WIDE = 140
-_WIDE_ONLY = ("IQM m", "min", "max", "2 s odometer m")
+_WIDE_ONLY = ("IQM m", "min", "max", "2 s odometer m", "retained")
 
 
 def write_table(table: Table, folder: Path) -> None:
@@ -32,7 +33,7 @@ def to_markdown(table: Table) -> str:
     header, *rows = _cells(table)
     lines = [f"# {_title(table)}", "", _line(header), _line(["---"] + ["---:"] * (len(header) - 2) + ["---"])]
     lines += [_line(row) for row in rows]
-    lines += ["", *(f"* {text}" for text in (*_difference_lines(table), *table.notes)), ""]
+    lines += ["", *(f"* {text}" for text in (*_sentences(table), *table.notes)), ""]
     return "\n".join(lines)
 
 
@@ -70,7 +71,7 @@ def to_terminal(table: Table, width: int) -> RenderableType:
     for row, source in zip(rows, table.rows, strict=True):
         shown.add_row(*(Text(row[place]) for place in kept), style=None if source.complete else "dim")
     supervision = [f"{row.label} reads {row.supervision}" for row in table.rows if row.supervision]
-    return Group(shown, *(Text(f"• {text}") for text in (*_difference_lines(table), *supervision, *table.notes)))
+    return Group(shown, *(Text(f"• {text}") for text in (*_sentences(table), *supervision, *table.notes)))
 
 
 def _measured(rows: list[list[str]], place: int) -> bool:
@@ -84,8 +85,8 @@ def _title(table: Table) -> str:
 
 def _cells(table: Table) -> list[list[str]]:
     thresholds = list(table.rows[0].completion)
-    header = ["method", "rank", "episodes", "distance m", "95 %", "IQM m", "min", "max", "2 s odometer m"]
-    header += [*(f"≥ {m} m" for m in thresholds), "infractions /km", "off road", _SUPERVISION]
+    header = ["method", "rank", "episodes", "distance m", "95 %", "2 s odometer m", "IQM m", "min", "max"]
+    header += [*(f"≥ {m} m" for m in thresholds), "infractions /km", "off road", "retained", _SUPERVISION]
     return [header, *(_row_cells(row, thresholds) for row in table.rows)]
 
 
@@ -98,15 +99,32 @@ def _row_cells(row: TableRow, thresholds: list[str]) -> list[str]:
         f"{row.episodes_finished}/{row.episodes_planned}",
         mean,
         _interval(distance.ci95),
+        _number(row.distance_2s_m, 1),
         _number(row.iqm_m, 1),
         _number(distance.min, 1),
         _number(distance.max, 1),
-        _number(row.distance_2s_m, 1),
         *(_number(row.completion[m], 2) for m in thresholds),
         _number(row.infractions_per_km, 1),
         _number(row.off_road_share, 2),
+        _number(row.retained_fraction, 2),
         row.supervision,
     ]
+
+
+def _sentences(table: Table) -> list[str]:
+    return [*_difference_lines(table), *map(_ratio_line, table.ratios)]
+
+
+def _ratio_line(item: Ratio) -> str:
+    parts = [f"{item.row} / {item.over}: {_number(item.distance, 2)} times the distance"]
+    parts[0] += f", 95 % by start {_interval(item.distance_ci95_by_start, 2)}"
+    if item.printed is not None:
+        parts.append(f"the paper's is {item.printed:.2f}")
+    parts.append(
+        f"{_number(item.infractions, 2)} times the infractions per kilometre, "
+        f"{_interval(item.infractions_ci95_by_start, 2)}"
+    )
+    return f"{'; '.join(parts)} ({item.pairs} paired episodes)"
 
 
 def _difference_lines(table: Table) -> list[str]:
@@ -136,12 +154,13 @@ def _flat(table: Table, row: TableRow) -> dict[str, object]:
         "distance_2s_mean_m": row.distance_2s_m,
         **{f"completion_{m}": value for m, value in row.completion.items()},
         "infractions_per_km": row.infractions_per_km, "off_road_share": row.off_road_share,
+        "source_distance_m": row.source_distance_m, "retained_fraction": row.retained_fraction,
         "supervision": row.supervision,
     }  # fmt: skip
 
 
-def _interval(interval: tuple[float, float] | None) -> str:
-    return MISSING if interval is None else f"[{interval[0]:.1f}, {interval[1]:.1f}]"
+def _interval(interval: tuple[float, float] | None, digits: int = 1) -> str:
+    return MISSING if interval is None else f"[{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -143,6 +143,57 @@ def test_improvements_over_direct_are_corrected_for_their_number():
     assert json.loads(build_table(plan, []).to_json())["differences"] == []
 
 
+def test_ratios_of_the_claimed_pairs_against_numpy():
+    plan = planned()
+    map_row, camera_row = build_table(plan, records_for(plan)).ratios
+    assert (map_row.row, map_row.over, map_row.pairs) == ("task-distillation (map)", "direct", 15)
+    assert (camera_row.row, camera_row.over) == ("task-distillation (camera)", "direct")
+    ours, theirs = (np.array([distance(ROWS[i], episode) for episode in plan.episodes]) for i in (2, 1))
+    assert map_row.distance == pytest.approx(ours.mean() / theirs.mean())
+    assert map_row.printed == pytest.approx(260.5 / 22.4)
+    low, high = map_row.distance_ci95_by_start
+    assert low < map_row.distance < high
+    # Every episode ends in a collision: fewer per kilometre by as much as the metres are more.
+    assert map_row.infractions == pytest.approx(theirs.sum() / ours.sum())
+
+
+def test_our_own_methods_are_compared_with_the_papers_best():
+    rows = (row("task-distillation", "map"), row("task-distillation-plus", "map"))
+    plan = make_plan(configuration(episodes=3, horizon=600, rows=rows), spawn_count=20)
+    records = records_for(plan, rows)
+    further = [r.model_copy(update={"distance_m": 2.5 * r.distance_m}) for r in records[15:]]
+    (ratio,) = build_table(plan, [*records[:15], *further]).ratios
+    assert (ratio.row, ratio.over) == ("task-distillation-plus (map)", "task-distillation (map)")
+    assert ratio.distance == pytest.approx(2.5)
+    assert ratio.distance_ci95_by_start == pytest.approx((2.5, 2.5))
+    assert ratio.printed is None
+    assert "task-distillation-plus (map) / task-distillation (map): 2.50 times" in to_markdown(
+        build_table(plan, [*records[:15], *further])
+    )
+
+
+def test_ratios_over_nothing_are_left_open():
+    rows = (row("direct"), row("task-distillation", "map"))
+    plan = make_plan(configuration(episodes=3, horizon=600, rows=rows), spawn_count=20)
+    stood = records_for(plan, rows[:1])
+    standing = [r.model_copy(update={"distance_m": 0.0, "outcome": Outcome.HORIZON}) for r in stood]
+    (ratio,) = build_table(plan, [*standing, *records_for(plan, rows[1:])]).ratios
+    assert (ratio.distance, ratio.distance_ci95_by_start) == (None, None)
+    assert (ratio.infractions, ratio.infractions_ci95_by_start) == (None, None)
+    assert build_table(plan, standing).ratios == ()
+
+
+def test_the_retained_fraction_is_the_distance_over_that_in_the_source():
+    rows = (row("direct"), row("task-distillation", "map").model_copy(update={"source_distance_m": 400.0}))
+    plan = make_plan(configuration(episodes=3, horizon=600, rows=rows), spawn_count=20)
+    table = build_table(plan, records_for(plan, rows))
+    assert (table.rows[0].source_distance_m, table.rows[0].retained_fraction) == (None, None)
+    assert table.rows[1].retained_fraction == pytest.approx(table.rows[1].distance_m.mean / 400.0)
+    assert any(note.startswith("Retained") for note in table.notes)
+    assert f"| {table.rows[1].retained_fraction:.2f} | none |" in to_markdown(table)
+    assert float(list(csv.DictReader(io.StringIO(to_csv(table))))[1]["source_distance_m"]) == 400.0
+
+
 @pytest.mark.parametrize(
     ("horizon", "missing"), [(600, ["500", "1000"]), (2400, []), (100, ["100", "250", "500", "1000"])]
 )
