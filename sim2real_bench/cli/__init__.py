@@ -47,6 +47,7 @@ def _show_version(value: bool) -> None:
 def build_app() -> typer.Typer:
     """The Typer application with all verbs."""
     from sim2real_bench.cli import (
+        analyse,
         collect,
         compare,
         doctor,
@@ -57,6 +58,7 @@ def build_app() -> typer.Typer:
         plan,
         report,
         serve,
+        source_score,
         sweep,
         train,
         transfer,
@@ -91,9 +93,11 @@ def build_app() -> typer.Typer:
         ("plan", plan),
         ("compare", compare),
         ("train", train),
+        ("source-score", source_score),
         ("collect", collect),
         ("transfer", transfer),
         ("sweep", sweep),
+        ("analyse", analyse),
         ("leaderboard", leaderboard),
         ("list", listing),
         ("doctor", doctor),
