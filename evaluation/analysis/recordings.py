@@ -19,6 +19,7 @@ from sim2real_bench.envs.observation import LABELS, MAP_VIEW, RGB
 from sim2real_bench.errors import DataError
 
 CAMERA_ARRAYS = ("camera_focal", "camera_rotation", "camera_position")
+_SPLIT_BY_TRAINING = ("source", "target")  # what a card calls the one data set whose episodes a training splits
 
 
 @dataclass(frozen=True)
@@ -93,18 +94,23 @@ def held_out(data: RolloutDataset, cards: Iterable[CheckpointCard]) -> Recording
 
 
 def learnt_episodes(data: RolloutDataset, card: CheckpointCard) -> set[int]:
-    """The episodes of a data set that a network learnt from; empty where its card names other data.
+    """The episodes of a data set that a network learnt from; none where its card names other data.
 
-    A network that was trained on the first episodes only is found, too.
+    A network that learnt from the first episodes only is found, too. Where the card names the data set under another
+    name than ``source`` or ``target`` (one of several, say) all of it counts as learnt.
     """
-    entries, named = data.manifest.episodes, set(card.data.values())
-    counts = [n for n in range(1, len(entries) + 1) if content_hash(data.config, entries[:n]) in named]
-    if not counts:
-        return set()
-    groups = data.episode_of_sample()
-    groups = groups[groups < counts[-1]]
-    training, _ = split_by_episode(groups, TrainingConfig.validation_share, card.seed)
-    return {int(index) for index in np.unique(groups[training])}
+    entries = data.manifest.episodes
+    counts = {content_hash(data.config, entries[:count]): count for count in range(1, len(entries) + 1)}
+    learnt: set[int] = set()
+    for name, digest in card.data.items():
+        groups = data.episode_of_sample()
+        groups = groups[groups < counts.get(digest, 0)]
+        if len(groups):
+            training = np.arange(len(groups))
+            if name in _SPLIT_BY_TRAINING:
+                training, _ = split_by_episode(groups, TrainingConfig.validation_share, card.seed)
+            learnt.update(groups[training].tolist())
+    return learnt
 
 
 def _held(value: npt.NDArray[Any] | None) -> npt.NDArray[Any]:

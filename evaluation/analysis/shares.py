@@ -116,25 +116,26 @@ class Pool:
         self, products: Mapping[str, Product], differences: Sequence[tuple[str, str]] = ()
     ) -> tuple[dict[str, Estimate], list[Estimate]]:
         """Values and intervals of products, and of differences of named products, from the same resamples."""
-        names = list(products)
-        columns = {name: index for index, name in enumerate(names)}
+        columns = {name: index for index, name in enumerate(products)}
 
-        def statistic(weights: Float) -> Float:
-            values = np.stack([products[name].of(weights) for name in names], axis=1)
-            gaps = [values[:, columns[a]] - values[:, columns[b]] for a, b in differences]
-            return np.column_stack([values, *gaps])
+        def values(weights: Float) -> Float:
+            single = np.stack([product.of(weights) for product in products.values()], axis=1)
+            return np.column_stack([single, *(single[:, columns[a]] - single[:, columns[b]] for a, b in differences)])
 
-        everything = np.ones((1, len(self.strata)))
-        points = statistic(everything)[0]
+        points = values(np.ones((1, len(self.strata))))[0]
+        found = [Estimate(float(point), None) for point in points]
+        defined = np.flatnonzero(np.isfinite(points))
+        if not len(defined):
+            return dict(zip(products, found, strict=False)), found[len(products) :]
+        episodes = np.arange(len(self.strata))
         ends = resampled_interval(
-            statistic, self.strata, np.arange(len(self.strata)), seed=self.seed, replicates=self.replicates
+            lambda weights: values(weights)[:, defined],
+            self.strata,
+            episodes,
+            seed=self.seed,
+            replicates=self.replicates,
         )
-        found = [_estimate(points, ends, index) for index in range(len(points))]
-        return dict(zip(names, found, strict=False)), found[len(names) :]
-
-
-def _estimate(points: Float, ends: tuple[Float, Float] | None, index: int) -> Estimate:
-    value = float(points[index])
-    if ends is None or not np.isfinite([value, ends[0][index], ends[1][index]]).all():
-        return Estimate(value, None)
-    return Estimate(value, (float(ends[0][index]), float(ends[1][index])))
+        if ends is not None:
+            for index, low, high in zip(defined, *ends, strict=True):
+                found[index] = Estimate(found[index].value, (float(low), float(high)))
+        return dict(zip(products, found, strict=False)), found[len(products) :]
