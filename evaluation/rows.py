@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sim2real_bench.agents.cards import card_path, read_card
+from sim2real_bench.agents.source_scores import source_distance_m
 from sim2real_bench.distill.method import PROXIES, checkpoint_for, method_named, method_supervision
 from sim2real_bench.errors import ConfigurationError
 from sim2real_bench.evaluation.benchmarks import Benchmark, choose
@@ -96,7 +98,20 @@ def _row(method: str, proxy: str | None, checkpoints: Mapping[str, Path]) -> Met
         proxy=proxy,
         checkpoint_hash=_weights_hash(path) if path else "",
         supervision=method_supervision(method, proxy),
+        source_distance_m=_source_distance_m(path) if path else None,
     )
+
+
+def _source_distance_m(path: Path) -> float | None:
+    """How far the policy that was carried over drives in its source simulator; None where nobody measured it.
+
+    It is the row's own network (f^S, f^P), the teacher of its network (f^P of f^T), or one of its parts.
+    """
+    if not card_path(path).is_file():
+        return None
+    card = read_card(path)
+    hashes = (card.weights_sha256, card.data.get("teacher", ""), *card.part_hashes)
+    return next((metres for digest in hashes if (metres := source_distance_m(digest))), None)
 
 
 def _weights_hash(path: Path) -> str:

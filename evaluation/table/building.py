@@ -31,6 +31,8 @@ from sim2real_bench.evaluation.statistics import (
 from sim2real_bench.evaluation.table.model import BASELINE, BOUNDS, Difference, Distance, Table, TableRow
 from sim2real_bench.evaluation.table.ratios import ratios_of
 
+SOURCE_HORIZON_S = 240.0  # of the drives that source distances are measured on
+
 
 def build_table(plan: EvaluationPlan, records: Sequence[EpisodeRecord]) -> Table:
     """The table of a plan and its records."""
@@ -106,12 +108,16 @@ def _row(
             str(m): clustered_wilson_interval(far, starts_of(drives)) for m, far in came_so_far.items()
         },
         source_distance_m=row.source_distance_m,
-        retained_fraction=_share(distance.mean, row.source_distance_m),
+        retained_fraction=_retained(configuration, row, distance),
     )
 
 
-def _share(part: float | None, whole: float | None) -> float | None:
-    return None if part is None or not whole else part / whole
+def _retained(configuration: Configuration, row: MethodRow, distance: Distance) -> float | None:
+    """Drives that may last less long than those in the source would retain less, whatever the method."""
+    horizon_s = configuration.limits.horizon_ticks * configuration.limits.tick_s
+    if distance.mean is None or not row.source_distance_m or horizon_s != SOURCE_HORIZON_S:
+        return None
+    return distance.mean / row.source_distance_m
 
 
 def _distance(drives: Drives) -> Distance:
@@ -187,7 +193,7 @@ def _notes(plan: EvaluationPlan) -> tuple[str, ...]:
     if any(row.source_distance_m is not None for row in configuration.rows):
         notes.append(
             "Retained: mean distance over that of the same agent (the policy that was carried over) in the source "
-            "simulator, on held-out tracks with the same controllers, speed and horizon."
+            f"simulator, on held-out tracks with the same controllers and speed, in at most {SOURCE_HORIZON_S:g} s."
         )
     notes.append(
         "Distance: mean of the per-controller means ± their population standard deviation; [ ]: 95 % bootstrap "

@@ -10,6 +10,8 @@ from fake_driving import configuration, row
 from rich.console import Console
 from scipy import stats
 
+from sim2real_bench.agents.cards import CheckpointCard
+from sim2real_bench.evaluation import rows as evaluation_rows
 from sim2real_bench.evaluation.plan import make_plan
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome, episode_key, make_record
 from sim2real_bench.evaluation.table import build_table, write_table
@@ -185,13 +187,32 @@ def test_ratios_over_nothing_are_left_open():
 
 def test_the_retained_fraction_is_the_distance_over_that_in_the_source():
     rows = (row("direct"), row("task-distillation", "map").model_copy(update={"source_distance_m": 400.0}))
-    plan = make_plan(configuration(episodes=3, horizon=600, rows=rows), spawn_count=20)
+    plan = make_plan(configuration(episodes=3, horizon=2400, rows=rows), spawn_count=20)
     table = build_table(plan, records_for(plan, rows))
     assert (table.rows[0].source_distance_m, table.rows[0].retained_fraction) == (None, None)
     assert table.rows[1].retained_fraction == pytest.approx(table.rows[1].distance_m.mean / 400.0)
     assert any(note.startswith("Retained") for note in table.notes)
     assert f"| {table.rows[1].retained_fraction:.2f} | none |" in to_markdown(table)
     assert float(list(csv.DictReader(io.StringIO(to_csv(table))))[1]["source_distance_m"]) == 400.0
+    shorter = make_plan(configuration(episodes=3, horizon=600, rows=rows), spawn_count=20)
+    assert build_table(shorter, records_for(shorter, rows)).rows[1].retained_fraction is None
+
+
+def test_the_source_distance_is_found_by_the_hashes_of_a_card(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation_rows, "source_distance_m", {"policy": 300.0, "teacher": 400.0}.get)
+
+    def found(**card):
+        path = tmp_path / "network.safetensors"
+        path.with_suffix(".json").write_text(
+            CheckpointCard(observation="rgb", command="", seed=0, **card).model_dump_json()
+        )
+        return evaluation_rows._source_distance_m(path)
+
+    assert found(weights_sha256="policy") == 300.0
+    assert found(weights_sha256="student", data={"teacher": "teacher"}) == 400.0
+    assert found(parts={"translator": "t", "policy": "p"}, data={"translator": "unknown", "policy": "policy"}) == 300.0
+    assert found(weights_sha256="unknown") is None
+    assert evaluation_rows._source_distance_m(tmp_path / "of-a-plug-in.bin") is None
 
 
 @pytest.mark.parametrize(
