@@ -133,6 +133,15 @@ def teacher_targets(
     return answers.astype(np.float32), metres
 
 
+def mirrored_targets(teacher: WaypointNetwork, target: RolloutDataset, proxy: str) -> npt.NDArray[np.float32]:
+    """What f^P says on the target's labels seen in a mirror: (N, 5, 2) float32 coordinates in the mirrored images."""
+    masks = map_masks(target) if proxy == "map" else label_masks(target)
+    answers = predict(teacher, lambda rows: masks.batch(rows).flip(-1), len(masks)).numpy()
+    if proxy == "camera":
+        return answers.astype(np.float32)
+    return camera_targets(MapGeometry().to_ego(answers), [camera.mirrored() for camera in target.cameras()])
+
+
 def load_teacher(path: Path, proxy: str) -> WaypointNetwork:
     """The network f^P of a checkpoint.
 
@@ -147,7 +156,16 @@ def load_teacher(path: Path, proxy: str) -> WaypointNetwork:
     return network
 
 
-def fit_target(target: RolloutDataset, proxy: str, teacher_path: Path, source: str, settings: FitSettings) -> Path:
+def fit_target(
+    target: RolloutDataset,
+    proxy: str,
+    teacher_path: Path,
+    source: str,
+    settings: FitSettings,
+    *,
+    method: str = "task-distillation",
+    keeps_rule: bool = False,
+) -> Path:
     """Train f^T: target image to what f^P answers to the target's labels.
 
     Args:
@@ -156,23 +174,28 @@ def fit_target(target: RolloutDataset, proxy: str, teacher_path: Path, source: s
         teacher_path: checkpoint of f^P.
         source: name of the source simulator, for the name of the checkpoint.
         settings: how.
+        method: begins the name of the checkpoint.
+        keeps_rule: f^P prefers one side at junctions, so it is asked about mirrored labels for mirrored images.
 
     Returns:
-        The weights file of ``<source>-<target>-task-distillation-<proxy>``.
+        The weights file of ``<source>-<target>-<method>-<proxy>``.
     """
     observation = observation_of(proxy)
     target.require(target.config.simulator, (RGB, observation))
-    targets, metres = teacher_targets(load_teacher(teacher_path, proxy), target, proxy)
+    teacher = load_teacher(teacher_path, proxy)
+    targets, metres = teacher_targets(teacher, target, proxy)
+    in_mirror = mirrored_targets(teacher, target, proxy) if keeps_rule else None
     geometries: list[ImageGeometry] = [CameraGeometry(camera) for camera in target.cameras()]
     return fit_checkpoint(
-        f"{source}-{target.config.simulator}-task-distillation-{proxy}",
+        f"{source}-{target.config.simulator}-{method}-{proxy}",
         RGB,
-        ImageExamples(rgb_images(target), targets, target.episode_of_sample()),
+        ImageExamples(rgb_images(target), targets, target.episode_of_sample(), mirrored_targets=in_mirror),
         settings,
         data={"target": target.hash, "teacher": checkpoint_hash(teacher_path)},
         yardsticks=[
             Yardstick("teacher", geometries, metres),
             Yardstick("driven_path", geometries, target.stack("waypoints")),
         ],
-        notes=f"f^T: {target.config.simulator} image to what f^P ({proxy}, {teacher_path.name}) answers to its labels",
+        notes=f"f^T: {target.config.simulator} image to what f^P ({proxy}, {teacher_path.name}) answers to its labels"
+        + ("; mirrored images have its answers to mirrored labels" if keeps_rule else ""),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,12 @@ class PinholeCamera:
         cosine, sine = math.cos(math.radians(pitch_deg)), math.sin(math.radians(pitch_deg))
         tilt = np.array([[1.0, 0.0, 0.0], [0.0, cosine, sine], [0.0, -sine, cosine]])
         return cls(width, height, focal, focal, tilt @ _EGO_TO_CAMERA, np.array([x_m, 0.0, z_m]))
+
+    def mirrored(self) -> PinholeCamera:
+        """The camera whose images of the world in a mirror (left and right exchanged) are this one's, mirrored."""
+        sideways = np.diag([1.0, -1.0, 1.0])
+        rotation = np.diag([-1.0, 1.0, 1.0]) @ self.rotation @ sideways
+        return replace(self, rotation=rotation, position=sideways @ self.position)
 
     def project(self, points: npt.ArrayLike) -> tuple[Float, Float]:
         """Pixels of points in the ego frame.
