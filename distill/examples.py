@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -131,19 +132,27 @@ class ImageExamples:
         images: the images.
         targets: (N, 5, 2) float32 normalised camera coordinates.
         groups: (N,) episode of every example.
+        changes: of colour and sharpness, see ``image_changes``.
+        mirrored_targets: (N, 5, 2) float32: the targets of the mirrored images, where these are not the mirrored
+            targets: a teacher that keeps a rule of the road keeps it in the mirror, too.
     """
 
     images: Images
     targets: npt.NDArray[np.float32]
     groups: Indices
+    changes: Callable[[Tensor, torch.Generator], Tensor] = photometric
+    mirrored_targets: npt.NDArray[np.float32] | None = None
 
     def batch(self, indices: Indices, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """A batch; with a generator half of it is mirrored and some of it changed in colour and sharpness."""
         images, targets = self.images.batch(indices), torch.from_numpy(self.targets[indices])
         if generator is None:
             return images, targets
-        images, targets = mirror(images, targets, chosen(generator, len(images), 0.5))
-        return photometric(images, generator), targets
+        which = chosen(generator, len(images), 0.5)
+        images, targets = mirror(images, targets, which)
+        if self.mirrored_targets is not None:
+            targets[which] = torch.from_numpy(self.mirrored_targets[indices[which.numpy()]])
+        return self.changes(images, generator), targets
 
 
 @dataclass(frozen=True)
