@@ -141,6 +141,12 @@ for _spec in (
         "train",
     ),
     Spec(
+        "task-distillation-junctions",
+        f"{_HERE}.junctions:TASK_DISTILLATION_JUNCTIONS",
+        "task distillation whose proxy policy learns from source maps made into junctions",
+        "train",
+    ),
+    Spec(
         "proxy",
         f"{_HERE}.proxy:PROXY",
         "privileged: source labels -> waypoints on the target's true labels; bounds task-distillation from above",
