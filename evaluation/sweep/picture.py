@@ -58,12 +58,17 @@ def _draw(axes: Axes, data: SweepData) -> None:
         axes.axhline(data.reach_m, color="0.5", linestyle=":", label=f"horizon ({data.reach_m:.0f} m)")
     axes.set_xlabel("labelled target images (whole episodes, logarithmic)")
     axes.set_ylabel("distance to the first failure, m (mean, 95 % interval)")
-    episodes = sorted({point.episodes for point in data.points})
-    axes.set_title(
-        f"{data.benchmark}, {data.backend}, {data.town}; {'/'.join(map(str, episodes))} episodes a point", fontsize=9
-    )
+    axes.set_title(_title(data), fontsize=9)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    if data.points:
+        axes.legend(frameon=False)
+
+
+def _title(data: SweepData) -> str:
+    if not data.points:
+        return "no point is finished yet"
+    episodes = "/".join(str(count) for count in sorted({point.episodes for point in data.points}))
+    return f"{data.benchmark}, {data.backend}, {data.town}; {episodes} episodes a point"
 
 
 def _line(axes: Axes, label: str, points: list[Measured], aside: float, place: int) -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sim2real_bench.agents.cards import read_card
 from sim2real_bench.distill.data.rollouts import RolloutDataset
 from sim2real_bench.evaluation.files import write_result_file
-from sim2real_bench.evaluation.results import PLAN_FILE, read_results
-from sim2real_bench.evaluation.statistics import Interval
+from sim2real_bench.evaluation.results import (
+    PLAN_FILE,
+    Drives,
+    Results,
+    controllers_of,
+    distances_of,
+    read_results,
+    starts_of,
+)
+from sim2real_bench.evaluation.statistics import Interval, clustered_interval, distance_summary
 from sim2real_bench.evaluation.sweep.steps import SweepPoint, SweepSettings, sweep_points
 from sim2real_bench.evaluation.table import Table, build_table
 
@@ -59,6 +67,29 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A point minus another method's point with the most images: does it beat that with fewer?
+
+    Attributes:
+        row: label of the point.
+        images: that it learnt from.
+        over: label of the other method.
+        over_images: that the other one learnt from.
+        pairs: episodes both drove.
+        difference_m: of the mean distances, metres.
+        ci95_by_start: whole starts resampled; None for one start.
+    """
+
+    row: str
+    images: int
+    over: str
+    over_images: int
+    pairs: int
+    difference_m: float
+    ci95_by_start: Interval | None
+
+
+@dataclass(frozen=True)
 class SweepData:
     """All finished points, and what they have in common.
 
@@ -70,6 +101,7 @@ class SweepData:
         reach_m: the horizon at target speed, metres: no distance is longer.
         target_data_sha256: hash of the whole data set.
         points: in the order of the sweep.
+        comparisons: of every point with the other methods' points of most images, for the same proxy.
     """
 
     complete: bool
@@ -79,6 +111,7 @@ class SweepData:
     reach_m: float
     target_data_sha256: str
     points: tuple[Measured, ...]
+    comparisons: tuple[Comparison, ...]
 
 
 def images_of(settings: SweepSettings) -> dict[int, int]:
@@ -100,17 +133,21 @@ def measured_data(settings: SweepSettings) -> SweepData:
     """
     images = images_of(settings)
     planned = sweep_points(settings)
-    tables = [(point, table, reach) for point in planned for table, reach in _table(point)]
-    points = tuple(_measured(point, table, images[point.images]) for point, table, _ in tables)
-    first = tables[0][1] if tables else None
+    finished = [(point, results) for point in planned if (results := _finished(point)) is not None]
+    tables = [build_table(results.plan, results.records) for _, results in finished]
+    points = tuple(
+        _measured(point, table, images[point.images]) for (point, _), table in zip(finished, tables, strict=True)
+    )
+    drives = [results.drives(results.plan.configuration.rows[0]) for _, results in finished]
     return SweepData(
         complete=len(points) == len(planned),
-        benchmark=first.benchmark if first else "",
-        backend=(first.backend_version or first.backend) if first else "",
-        town=first.town if first else "",
-        reach_m=tables[0][2] if tables else 0.0,
+        benchmark=tables[0].benchmark if tables else "",
+        backend=(tables[0].backend_version or tables[0].backend) if tables else "",
+        town=tables[0].town if tables else "",
+        reach_m=finished[0][1].plan.configuration.reach_m if finished else 0.0,
         target_data_sha256=RolloutDataset(settings.target_data).hash,
         points=points,
+        comparisons=tuple(_comparisons(list(zip(points, drives, strict=True)))),
     )
 
 
@@ -124,13 +161,12 @@ def write_data(data: SweepData, folder: Path) -> None:
     write_result_file(folder / DATA_FILES[1], _csv(data.points))
 
 
-def _table(point: SweepPoint) -> Sequence[tuple[Table, float]]:
-    """The table of a point with the reach of its horizon; nothing while episodes are missing."""
+def _finished(point: SweepPoint) -> Results | None:
+    """The results of a point; None while episodes are missing."""
     if not (point.results / PLAN_FILE).is_file():
-        return []
+        return None
     results = read_results(point.results)
-    table = build_table(results.plan, results.records)
-    return [(table, results.plan.configuration.reach_m)] if table.complete else []
+    return results if build_table(results.plan, results.records).complete else None
 
 
 def _measured(point: SweepPoint, table: Table, images: int) -> Measured:
@@ -149,6 +185,32 @@ def _measured(point: SweepPoint, table: Table, images: int) -> Measured:
         off_road_share=row.off_road_share,
         checkpoint_sha256=card.weights_sha256,
         metrics=dict(card.metrics),
+    )
+
+
+def _comparisons(points: Sequence[tuple[Measured, Drives]]) -> Iterator[Comparison]:
+    most: dict[str, tuple[Measured, Drives]] = {}
+    for point, drives in points:
+        if point.label not in most or point.images > most[point.label][0].images:
+            most[point.label] = (point, drives)
+    for point, drives in points:
+        for other, others in most.values():
+            if other.method != point.method and other.proxy == point.proxy:
+                yield _comparison((point, drives), (other, others))
+
+
+def _comparison(own: tuple[Measured, Drives], other: tuple[Measured, Drives]) -> Comparison:
+    shared = {episode: record for episode, record in own[1].items() if episode in other[1]}
+    theirs = distances_of({episode: other[1][episode] for episode in shared})
+    gains = [mine - its for mine, its in zip(distances_of(shared), theirs, strict=True)]
+    return Comparison(
+        row=own[0].label,
+        images=own[0].images,
+        over=other[0].label,
+        over_images=other[0].images,
+        pairs=len(gains),
+        difference_m=distance_summary(gains, controllers_of(shared)).mean,
+        ci95_by_start=clustered_interval(gains, starts_of(shared)),
     )
 
 

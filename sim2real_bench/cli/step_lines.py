@@ -57,5 +57,19 @@ class StepLines:
 
 
 def listed(steps: Sequence[Step]) -> str:
-    """The commands of all steps, one a line; those with a result are marked."""
-    return "\n".join(f"{'# found: ' if step.finished else ''}{step.command}" for step in steps)
+    """All steps as a shell script: a comment with the name, then the command; those with a result are marked."""
+    return "\n".join(f"# {step.name}{': found' if step.finished else ''}\n{step.command}" for step in steps)
+
+
+def chosen(steps: Sequence[Step], names: str | None) -> list[Step]:
+    """The steps of a comma-separated list of names, in the order of ``steps``; all where there is no list.
+
+    Raises:
+        UnknownNameError: a name that no step has, with the nearest names.
+    """
+    from sim2real_bench.cli.configuration import names_in
+    from sim2real_bench.evaluation.benchmarks import choose
+
+    known = [step.name for step in steps]
+    wanted = known if names is None else [choose("step", name, known) for name in names_in(names)]
+    return [step for step in steps if step.name in wanted]

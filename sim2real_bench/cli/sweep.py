@@ -147,4 +147,10 @@ def _print(data: SweepData, out: Path) -> None:
             f"{point.label:<32}{point.images:>7} images {point.distance_m:>8.1f} m  95 % by start "
             f"[{low:.1f}, {high:.1f}]  {point.episodes} episodes"
         )
+    for item in data.comparisons:
+        low, high = item.ci95_by_start or (item.difference_m, item.difference_m)
+        typer.echo(
+            f"{item.row} with {item.images} images - {item.over} with {item.over_images}: {item.difference_m:+.1f} m, "
+            f"95 % by start [{low:+.1f}, {high:+.1f}]"
+        )
     typer.echo(f"Files in {out}: sweep.png, sweep.svg, sweep.json, sweep.csv")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_driving import ROWS, settings
+from fake_driving import row, settings
 
 from sim2real_bench.agents.cards import CheckpointCard, card_path
 from sim2real_bench.distill.data.episode import EpisodeArrays, EpisodeNote
@@ -50,9 +50,9 @@ def sweep(tmp_path, target_data, **changes):
     return replace(base, **changes)
 
 
-def finish(point):
-    """What the two commands of a point would leave."""
-    evaluate(settings(point.results, rows=(ROWS[2],)))
+def finish(point, driven="task-distillation"):
+    """What the two commands of a point would leave; the fake agents drive as their names say."""
+    evaluate(settings(point.results, rows=(row(driven, "map"),)))
     card = CheckpointCard(
         observation="rgb", command="c", seed=0, metrics={"validation_loss": 0.25}, weights_sha256="ab"
     )
@@ -141,6 +141,22 @@ def test_data_and_picture_are_written(tmp_path, target_data):
     drawn = (asked.out / "sweep.svg").read_text()
     write_picture(data, asked.out)
     assert (asked.out / "sweep.svg").read_text() == drawn
+
+
+def test_methods_with_fewer_images_are_compared_with_others_with_the_most(tmp_path, target_data):
+    asked = sweep(tmp_path, target_data, methods=("task-distillation", "modular"), images=(4, 22))
+    for point in sweep_points(asked):
+        finish(point, driven="parked" if point.method == "modular" else "task-distillation")
+    data = measured_data(asked)
+    compared = {(item.row, item.images): item for item in data.comparisons}
+    assert set(compared) == {(f"{m} (map)", n) for m in ("task-distillation", "modular") for n in (4, 22)}
+    half = compared["task-distillation (map)", 4]
+    assert (half.over, half.over_images, half.pairs) == ("modular (map)", 22, 10)
+    distances = {(point.label, point.images): point.distance_m for point in data.points}
+    expected = distances["task-distillation (map)", 4] - distances["modular (map)", 22]
+    assert half.difference_m == pytest.approx(expected)
+    assert half.difference_m > 1.0
+    assert half.ci95_by_start[0] < half.difference_m < half.ci95_by_start[1]
 
 
 def test_nothing_finished_is_an_empty_picture(tmp_path, target_data):
