@@ -1,7 +1,9 @@
 """Checkpoints: weights as safetensors (float16), and beside them a JSON card that says where they come from."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -35,7 +37,10 @@ __all__ = [
     "fill_module",
     "installed_versions",
     "load_checkpoint",
+    "load_network",
     "load_tensors",
+    "promised_sizes",
+    "promised_width",
     "read_card",
     "save_checkpoint",
     "save_tensors",
@@ -59,6 +64,7 @@ MAX_TENSORS = 10_000
 MAX_CHANNELS = 64
 MAX_SIDE_PX = 4096
 MAX_WIDTH = 8.0
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:
@@ -195,29 +201,67 @@ def load_checkpoint(path: Path) -> tuple[WaypointNetwork, CheckpointCard]:
     Raises:
         CheckpointError: a file is missing, corrupt, or does not fit the architecture in the card.
     """
-    tensors, card = load_tensors(path, WAYPOINTS_KIND)
+    return load_network(path, WAYPOINTS_KIND, _waypoint_network)
+
+
+def _waypoint_network(card: CheckpointCard) -> WaypointNetwork:
+    limits = {"channels": MAX_CHANNELS, "height_px": MAX_SIDE_PX, "width_px": MAX_SIDE_PX}
+    return WaypointNetwork(width=promised_width(card), **promised_sizes(card, limits))
+
+
+def load_network(path: Path, kind: str, build: Callable[[CheckpointCard], Network]) -> tuple[Network, CheckpointCard]:
+    """A network of a kind in evaluation mode, and its card.
+
+    Memory is only taken where the file holds the weights that the card promises.
+
+    Args:
+        path: of the checkpoint.
+        kind: that its card must have.
+        build: makes the network of a card's architecture, with ``promised_width`` and ``promised_sizes``.
+
+    Raises:
+        CheckpointError: a file is missing, corrupt, or does not fit the architecture in the card.
+    """
+    tensors, card = load_tensors(path, kind)
     try:
-        network = _network_of(card, tensors, path)
+        with torch.device("meta"):
+            outline = build(card)
+        _require_fit(outline, tensors, path)
+        network = build(card)
     except (KeyError, ValueError, OverflowError, RuntimeError, ConfigurationError) as error:
+        article = "no waypoint network" if kind == WAYPOINTS_KIND else f"no network of kind {kind!r}"
         raise CheckpointError(
-            f"{card_path(path)} holds the architecture {card.architecture}, which is no waypoint network: {error}"
+            f"{card_path(path)} holds the architecture {card.architecture}, which is {article}: {error}"
         ) from error
     fill_module(network, tensors, path)
     return network.eval(), card
 
 
-def _network_of(card: CheckpointCard, tensors: dict[str, Tensor], path: Path) -> WaypointNetwork:
-    """The network of a card; memory is only taken where the file holds the weights that the card promises."""
-    sizes = {name: int(card.architecture[name]) for name in ("channels", "height_px", "width_px")}
-    width = float(card.architecture["width"])
-    limits = {"channels": MAX_CHANNELS, "height_px": MAX_SIDE_PX, "width_px": MAX_SIDE_PX}
+def promised_sizes(card: CheckpointCard, limits: Mapping[str, int]) -> dict[str, int]:
+    """Whole numbers of a card's architecture, none above its limit.
+
+    Raises:
+        ConfigurationError: one is.
+        KeyError: one is missing.
+    """
+    sizes = {name: int(card.architecture[name]) for name in limits}
     too_large = [name for name, limit in limits.items() if sizes[name] > limit]
-    if too_large or not width <= MAX_WIDTH:
-        raise ConfigurationError(f"{', '.join(too_large) or 'width'} is beyond what a card may ask for")
-    with torch.device("meta"):
-        outline = WaypointNetwork(width=width, **sizes)
-    _require_fit(outline, tensors, path)
-    return WaypointNetwork(width=width, **sizes)
+    if too_large:
+        raise ConfigurationError(f"{', '.join(too_large)} is beyond what a card may ask for")
+    return sizes
+
+
+def promised_width(card: CheckpointCard) -> float:
+    """The channel multiplier of a card's architecture.
+
+    Raises:
+        ConfigurationError: it is too large.
+        KeyError: it is missing.
+    """
+    width = float(card.architecture["width"])
+    if not width <= MAX_WIDTH:
+        raise ConfigurationError("width is beyond what a card may ask for")
+    return width
 
 
 def checkpoint_hash(path: Path) -> str:

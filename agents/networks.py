@@ -8,7 +8,7 @@ from sim2real_bench.errors import ConfigurationError
 
 STRIDE = 32  # of the trunk; the image sides are multiples of it
 _STAGES = (64, 128, 256, 512)  # channels of the trunk's stages at width 1
-_DECODER = (256, 128, 64)
+DECODER_CHANNELS = (256, 128, 64)  # of the deconvolutions at width 1
 
 
 def scaled_channels(channels: int, width: float) -> int:
@@ -52,8 +52,8 @@ class _ResidualBlock(nn.Module):
         return self.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
-def _trunk(channels: int, width: float) -> nn.Sequential:
-    """ResNet-18 without its pooling and classifier: output stride 32."""
+def resnet_trunk(channels: int, width: float) -> nn.Sequential:
+    """ResNet-18 without its pooling and classifier: output stride 32, ``scaled_channels(512, width)`` channels."""
     stages = [scaled_channels(stage, width) for stage in _STAGES]
     layers: list[nn.Module] = [
         nn.Conv2d(channels, stages[0], 7, 2, 3, bias=False),
@@ -68,11 +68,11 @@ def _trunk(channels: int, width: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _decoder(width: float) -> nn.Sequential:
-    """Three deconvolutions, output stride 4, then one heatmap per waypoint."""
+def deconvolutions(width: float) -> nn.Sequential:
+    """Three deconvolutions from the trunk to output stride 4, with ``scaled_channels(64, width)`` channels."""
     layers: list[nn.Module] = []
     inputs = scaled_channels(_STAGES[-1], width)
-    for channels in _DECODER:
+    for channels in DECODER_CHANNELS:
         outputs = scaled_channels(channels, width)
         layers += [
             nn.BatchNorm2d(inputs),
@@ -80,7 +80,14 @@ def _decoder(width: float) -> nn.Sequential:
             nn.ReLU(inplace=True),
         ]
         inputs = outputs
-    return nn.Sequential(*layers, nn.BatchNorm2d(inputs), nn.Conv2d(inputs, WAYPOINT_COUNT, 1))
+    return nn.Sequential(*layers, nn.BatchNorm2d(inputs))
+
+
+def initialise(network: nn.Module) -> None:
+    """Draw the weights of all convolutions as ResNets do (He et al. 2015)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
 class WaypointNetwork(nn.Module):
@@ -114,11 +121,11 @@ class WaypointNetwork(nn.Module):
         self.channels, self.width = channels, width
         self.height_px, self.width_px = height_px, width_px
         self.input_norm = nn.BatchNorm2d(channels)
-        self.trunk = _trunk(channels, width)
-        self.decoder = _decoder(width)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.trunk = resnet_trunk(channels, width)
+        self.decoder = nn.Sequential(
+            *deconvolutions(width), nn.Conv2d(scaled_channels(DECODER_CHANNELS[-1], width), WAYPOINT_COUNT, 1)
+        )
+        initialise(self)
 
     @property
     def architecture(self) -> dict[str, int | float]:

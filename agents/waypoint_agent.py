@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from sim2real_bench.agents.agent import Action
 from sim2real_bench.agents.checkpoints import load_checkpoint
@@ -72,9 +73,16 @@ class NetworkPolicy:
         key = self._input.key
         if key not in observation:
             raise AgentError(f"the policy reads {key!r}, but the observation holds {sorted(observation)}")
-        image = self._input.image(observation[key], self._simulator)
+        return self.waypoints_in(torch.from_numpy(self._input.image(observation[key], self._simulator)))
+
+    def waypoints_in(self, image: Tensor) -> npt.NDArray[np.float64]:
+        """(5, 2) metres, ego frame, of the network's image (channels, height, width) in [0, 1].
+
+        Raises:
+            AgentError: the network's answer is not finite.
+        """
         with torch.inference_mode():
-            normalised = self._network(torch.from_numpy(image)[None])[0].numpy()
+            normalised = self._network(image[None])[0].numpy()
         if not np.isfinite(normalised).all():
             raise AgentError(f"the waypoint network answered {normalised.tolist()}, which is not finite")
         return self._geometry.to_ego(normalised)

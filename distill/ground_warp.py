@@ -112,8 +112,11 @@ def warp_points(points: Tensor, matrix: Tensor) -> Tensor:
     return (moved[..., :2] / moved[..., 2:].clamp_min(MIN_DEPTH_M)).clamp(-1.0, 1.0)
 
 
-def warp_images(images: Tensor, matrix: Tensor) -> Tensor:
-    """Warp (B, C, H, W) images by (B, 3, 3) homographies; beyond an image's edge, the edge goes on."""
+def warp_images(images: Tensor, matrix: Tensor, mode: str = "nearest") -> Tensor:
+    """Warp (B, C, H, W) images by (B, 3, 3) homographies; beyond an image's edge, the edge goes on.
+
+    ``mode`` is "nearest" or "bilinear".
+    """
     height, width = images.shape[2:]
     rows = (torch.arange(height) + 0.5) * 2.0 / height - 1.0
     columns = (torch.arange(width) + 0.5) * 2.0 / width - 1.0
@@ -123,6 +126,6 @@ def warp_images(images: Tensor, matrix: Tensor) -> Tensor:
     visible = seen[..., 2:] > 1e-6
     grid = torch.where(visible, seen[..., :2] / seen[..., 2:].clamp_min(1e-6), torch.zeros_like(seen[..., :2]))
     warped = F.grid_sample(
-        images, grid.view(-1, height, width, 2), mode="nearest", padding_mode="border", align_corners=False
+        images, grid.view(-1, height, width, 2), mode=mode, padding_mode="border", align_corners=False
     )
     return warped * visible.view(-1, 1, height, width)

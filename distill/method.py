@@ -147,6 +147,30 @@ for _spec in (
         "train",
     ),
     Spec(
+        "task-distillation-on-policy",
+        f"{_HERE}.on_policy:TASK_DISTILLATION_ON_POLICY",
+        "task distillation whose student learns also from its own drives of the training town (DAgger)",
+        "train",
+    ),
+    Spec(
+        "task-distillation-plus",
+        f"{_HERE}.on_policy:TASK_DISTILLATION_PLUS",
+        "on-policy, with a teacher that knows junctions and weather drawn over the images",
+        "train",
+    ),
+    Spec(
+        "modular",
+        f"{_HERE}.modular:MODULAR",
+        "target images -> labels -> waypoints, the last step learnt on the source's true labels (proxy map or camera)",
+        "train",
+    ),
+    Spec(
+        "modular-predicted",
+        f"{_HERE}.modular:MODULAR_PREDICTED",
+        "the same, the last step learnt on predicted source labels (marked with a section sign in the paper)",
+        "train",
+    ),
+    Spec(
         "proxy",
         f"{_HERE}.proxy:PROXY",
         "privileged: source labels -> waypoints on the target's true labels; bounds task-distillation from above",

@@ -35,6 +35,7 @@ class TransferRequest:
         align_camera: show source labels as the target's camera would see them.
         target_images: learn from the first whole episodes with about so many images; None = from all.
         start_from: checkpoint whose weights a training begins with, for methods that can; None = random weights.
+        image_augmentation: a name of ``image_changes``, for methods that can choose; None = the method's own.
     """
 
     proxy: str | None = None
@@ -47,6 +48,7 @@ class TransferRequest:
     align_camera: bool = True
     target_images: int | None = None
     start_from: Path | None = None
+    image_augmentation: str | None = None
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from sim2real_bench.distill.transfer import SOURCE, Training, TransferRequest, o
 
 if TYPE_CHECKING:
     from sim2real_bench.distill.fitting import FitSettings
+    from sim2real_bench.distill.task_distillation import ProxySettings
 
 NAME = "task-distillation"
 STAGES = ("proxy", "target")
@@ -20,18 +21,25 @@ def proxy_name(proxy: str) -> str:
     return f"{SOURCE}-proxy-{proxy}"
 
 
+def proxy_settings(request: TransferRequest) -> ProxySettings:
+    """How the source's labels are prepared for f^P; imports torch."""
+    from sim2real_bench.agents.inputs import DRIVING_CAMERA
+    from sim2real_bench.distill.examples import MIRROR_ONLY
+    from sim2real_bench.distill.task_distillation import MASK_CHANGES, ProxySettings
+
+    proxy = request.proxy or ""
+    changes = MASK_CHANGES[proxy] if request.mask_augmentation else MIRROR_ONLY
+    return ProxySettings(proxy, changes, DRIVING_CAMERA if request.align_camera else None)
+
+
 def proxy_training(request: TransferRequest) -> Training:
     """f^P on source labels."""
     folder, proxy = request.source(), request.proxy or ""
 
     def fit(settings: FitSettings) -> Path:
-        from sim2real_bench.agents.inputs import DRIVING_CAMERA
-        from sim2real_bench.distill.examples import MIRROR_ONLY
-        from sim2real_bench.distill.task_distillation import MASK_CHANGES, ProxySettings, fit_proxy
+        from sim2real_bench.distill.task_distillation import fit_proxy
 
-        changes = MASK_CHANGES[proxy] if request.mask_augmentation else MIRROR_ONLY
-        preparation = ProxySettings(proxy, changes, DRIVING_CAMERA if request.align_camera else None)
-        return fit_proxy(opened(folder), preparation, settings)
+        return fit_proxy(opened(folder), proxy_settings(request), settings)
 
     words = ("--method", NAME, "--proxy", proxy, "--stage", "proxy", "--source-data", str(folder))
     return Training((*words, *request.mask_words()), fit)

@@ -37,6 +37,12 @@ def command(
     start_from: Annotated[
         Path | None, typer.Option(help="Checkpoint whose weights a training begins with, for methods that can.")
     ] = None,
+    image_augmentation: Annotated[
+        str | None,
+        typer.Option(
+            help="paper, or weather (also fog, dusk, night, rain, shadows), for task-distillation-on-policy, -plus."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of checkpoints, cards and training states.")] = Path(
         "runs/transfer"
     ),
@@ -70,16 +76,17 @@ def command(
 
     request = TransferRequest(
         proxy, stage, source_data, tuple(target_data or ()), _parts(part or [], proxy_checkpoint), out,
-        mask_augmentation, align_camera, target_images, start_from,
+        mask_augmentation, align_camera, target_images, start_from, image_augmentation,
     )  # fmt: skip
     trainings = trainings_of(method, request)
 
     import torch
 
     from sim2real_bench.distill.fitting import FitSettings
-    from sim2real_bench.distill.training import TrainingConfig
+    from sim2real_bench.distill.training import TrainingConfig, device_named
     from sim2real_bench.presets import preset_named
 
+    device_named(device)
     if threads:
         torch.set_num_threads(threads)
     values = preset_named(preset).transfer

@@ -16,7 +16,8 @@ from sim2real_bench.errors import ConfigurationError, UnknownNameError
 
 
 def test_the_methods_of_the_first_benchmark() -> None:
-    assert list_methods() == ["reference", "direct", "task-distillation", "proxy"]
+    paper = ["reference", "direct", "modular", "modular-predicted", "task-distillation", "proxy"]
+    assert [name for name in paper if name not in list_methods()] == []
     for spec in METHODS:
         assert method_named(spec.name).name == spec.name
     assert method_named("task-distillation").proxies == ("map", "camera")
@@ -29,6 +30,9 @@ def test_the_methods_of_the_first_benchmark() -> None:
         ("direct", None, "source: images"),
         ("task-distillation", "map", "source: map labels | target: images + map labels"),
         ("task-distillation", "camera", "source: camera labels | target: images + camera labels"),
+        ("modular", "map", "source: map labels | target: images + map labels"),
+        ("modular-predicted", "camera", "source: images + camera labels | target: images + camera labels"),
+        ("proxy", "map", "source: map labels | at test: map labels"),
     ],
 )
 def test_supervision_is_declared(method: str, proxy: str | None, words: str) -> None:
