@@ -22,6 +22,7 @@ from sim2real_bench.evaluation.analysis.factors import (
     factors_of,
 )
 from sim2real_bench.evaluation.analysis.measuring import ChainPaths
+from sim2real_bench.evaluation.analysis.metres import MetreFactors, metre_factors
 from sim2real_bench.evaluation.analysis.order import Pair, Verdict, distances, pairs_of, rank_correlation, verdict
 from sim2real_bench.evaluation.analysis.paths import deviation_m, stays_on_road
 from sim2real_bench.evaluation.analysis.recordings import Recordings
@@ -113,6 +114,7 @@ class Analysis:
     results: str | None
     pairs: tuple[Pair, ...]
     rank_correlation: float | None
+    metres: tuple[MetreFactors, ...]
     skipped: Mapping[str, str]
 
     def to_json(self) -> str:
@@ -186,6 +188,7 @@ def _assembled(
         results=evaluated.name if evaluated else None,
         pairs=tuple(compared),
         rank_correlation=rank_correlation(compared),
+        metres=tuple(metre_factors(chains, evaluated.results)) if evaluated else (),
         skipped=dict(skipped),
     )
 

@@ -50,7 +50,7 @@ def share_of(
     known = np.asarray(episodes)
     places = np.searchsorted(known, np.asarray(groups)) + at
     length = (len(known) + at) if of is None else of
-    hits = np.bincount(places, np.asarray(right, np.float64), length)
+    hits = np.bincount(places, np.asarray(right, np.float64), length).astype(np.float64)
     return Share(hits, np.bincount(places, minlength=length).astype(np.float64))
 
 

@@ -49,6 +49,7 @@ def to_markdown(analysis: Analysis) -> str:
         _rows(analysis),
         _claims(analysis),
         _pairs(analysis),
+        _metres(analysis),
         _skipped(analysis.skipped),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -108,6 +109,27 @@ def _pairs(analysis: Analysis) -> str:
         f"{analysis.rank_correlation:.2f}."
     )
     return f"## Predicted and measured order\n\n{summary}\n\n{_table(lines)}"
+
+
+def _metres(analysis: Analysis) -> str:
+    if not analysis.metres:
+        return ""
+    head = [
+        "row",
+        "f^S or f^P in the source, m",
+        f"{IMAGE_OVERLAP} or {LABEL_OVERLAP} in metres",
+        f"{RECOGNITION} or {DISTILLATION} in metres",
+    ]
+    lines = [head]
+    for row in analysis.metres:
+        source = "" if row.source_m is None else f"{row.source_m:.1f}"
+        overlap = "" if row.overlap is None else f"{row.overlap:.3f}"
+        lines.append([row.label, source, overlap, "" if row.keeps is None else estimate(row.keeps)])
+    told = (
+        "What is left of the distance in the source, and what a row keeps of the distance that its f^P drives on the "
+        "target's true labels (whole starts resampled); empty where those drives are missing."
+    )
+    return f"## The same factors in closed loop\n\n{told}\n\n{_table(lines)}"
 
 
 def _skipped(skipped: Mapping[str, str]) -> str:

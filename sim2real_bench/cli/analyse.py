@@ -36,7 +36,7 @@ def command(
     ] = 1.0,
     threads: Annotated[int | None, typer.Option(min=1, help="PyTorch threads; all cores when absent.")] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder of analysis.json and analysis.md; an interrupted run goes on there.")
+        Path, typer.Option(help="Folder of analysis.json, .md, .png and .svg; an interrupted run goes on there.")
     ] = Path("runs/analysis"),
 ) -> None:
     """Measure a^P, a^l, a^d, G^L and G^I on recorded samples no network has learnt from, and compare with distances.
@@ -47,6 +47,7 @@ def command(
 
     from sim2real_bench.evaluation.analysis.building import analyse
     from sim2real_bench.evaluation.analysis.measuring import PathStore, chain_paths
+    from sim2real_bench.evaluation.analysis.picture import write_picture
     from sim2real_bench.evaluation.analysis.selection import chosen_chains, evaluated_in, judged_samples
     from sim2real_bench.evaluation.analysis.text import to_markdown, write_analysis
 
@@ -59,7 +60,7 @@ def command(
     with ExitStack() as display:
         store = PathStore(out, _progress(display))
         analysis = analyse(chains, lambda chain: chain_paths(chain, judged, store), judged, evaluated, skipped)
-    files = write_analysis(analysis, out)
+    files = (*write_analysis(analysis, out), *write_picture(analysis, out))
     typer.echo(to_markdown(analysis), nl=False)
     typer.echo("\n".join(f"wrote {file}" for file in files), err=True)
 

@@ -1,11 +1,18 @@
 """Predicted against measured order: verdicts by hand, on results without driving."""
 
 import pytest
+from analysis_data import write_network
 from fake_driving import row
 from fake_results import write_results
 
+from sim2real_bench.agents.checkpoints import checkpoint_hash
+from sim2real_bench.agents.source_scores import SourceDrive, SourceScore
+from sim2real_bench.evaluation.analysis import metres
+from sim2real_bench.evaluation.analysis.chains import chain_of
+from sim2real_bench.evaluation.analysis.metres import ratio
 from sim2real_bench.evaluation.analysis.order import Pair, Verdict, distances, pairs_of, rank_correlation, verdict
 from sim2real_bench.evaluation.analysis.shares import Estimate
+from sim2real_bench.evaluation.plan import MethodRow
 from sim2real_bench.evaluation.results import read_results
 
 ROWS = (row("direct"), row("modular", "map"), row("task-distillation", "map"))
@@ -70,3 +77,39 @@ def test_rank_correlation_counts_pairs():
     assert rank_correlation([pair(-1.0)]) == -1.0
     assert rank_correlation([pair(0.0)]) == 0.0
     assert rank_correlation([]) is None
+
+
+def test_a_ratio_of_distances_resamples_starts_of_both_at_once(results):
+    rows = {one.label: results.drives(one) for one in results.plan.configuration.rows}
+    direct, modular, distilled = (rows[label] for label in LABELS)
+    means = [
+        sum(drive.distance_m for drive in drives.values()) / len(drives) for drives in (distilled, direct, modular)
+    ]
+    ours = ratio(distilled, direct)
+    assert ours.value == pytest.approx(means[0] / means[1])
+    assert ours.ci95[0] < ours.value < ours.ci95[1] < 3.1, "61 m over 20 m, the same noise in both"
+    unsure = ratio(distilled, modular)
+    assert unsure.value == pytest.approx(means[0] / means[2])
+    assert unsure.ci95[0] < 0.9 < 1.2 < unsure.ci95[1], "20 m either way from start to start"
+    assert ratio(distilled, {}) is None
+
+
+def test_metres_are_set_beside_source_drives_of_the_same_horizon(tmp_path, monkeypatch):
+    proxy = write_network(tmp_path, "p", "map_view", {})
+    rows = (MethodRow(method="proxy", proxy="map", checkpoint_hash=checkpoint_hash(proxy)),)
+    chain = chain_of("proxy", "map", proxy)
+    results = read_results(write_results(tmp_path / "r", lambda row, episode: 50.0, rows=rows, horizon=600))
+    drive = dict(split="held-out", index=0, controller=0, track="t", reverse=False, ended="time", track_share=0.1,
+                 driven_s=60.0, off_road=0.0, off_centre_m=0.0, steer_change=0.0, rescues=0)  # fmt: skip
+
+    def scores(duration_s):
+        score = SourceScore(
+            name="p", weights_sha256=checkpoint_hash(proxy), observation="map_view", seed=0, duration_s=duration_s,
+            target_speed_kmh=20.0, starts=1, splits=("held-out",), drives=(SourceDrive(progress_m=200.0, **drive),),
+        )  # fmt: skip
+        monkeypatch.setattr(metres, "source_score_of", {score.weights_sha256: score}.get)
+
+    scores(60.0)
+    assert metres.metre_factors([chain], results) == [metres.MetreFactors("proxy (map)", 200.0, 0.25, None)]
+    scores(240.0)
+    assert metres.metre_factors([chain], results) == []

@@ -65,7 +65,10 @@ def test_results_are_taken_apart_and_an_interrupted_run_goes_on(world, tmp_path)
     assert rows["proxy (map)"]["distance_m"]["value"] - rows["direct"]["distance_m"]["value"] == pytest.approx(40.0)
     assert {(pair["better"], pair["worse"]) for pair in found["pairs"]} <= {(a, b) for a in rows for b in rows}
     assert len(found["pairs"]) == 3
+    kept = {row["label"]: row["keeps"] for row in found["metres"]}
+    assert kept == {"task-distillation (map)": {"value": 1.0, "ci95": [1.0, 1.0]}}, "as far as f^P on true labels"
     assert "## The inequalities" in (tmp_path / "analysis.md").read_text()
+    assert (tmp_path / "analysis.png").read_bytes().startswith(b"\x89PNG")
     stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "paths").iterdir()}
     assert len(stored) == 5, "f^S and f^P twice each, f^T once"
     again = run(world, *words)
@@ -85,6 +88,7 @@ def test_rows_can_be_named_with_their_weights(world, tmp_path):
     assert [row["label"] for row in found["rows"]] == ["task-distillation (map)"]
     assert found["pairs"] == []
     assert found["rank_correlation"] is None
+    assert not (tmp_path / "analysis.png").exists(), "nothing drove"
 
 
 @pytest.mark.parametrize(
