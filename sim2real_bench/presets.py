@@ -55,12 +55,14 @@ class TransferSettings:
         steps: optimiser steps.
         batch_size: images per step.
         learning_rate: Adam's step size.
+        schedule: "constant" (as in the paper) or "cosine" (down to zero; a short training ends better with it).
     """
 
     network_width: float
     steps: int
     batch_size: int
     learning_rate: float
+    schedule: str
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,15 @@ PRESETS: dict[str, Preset] = {
     "quick": Preset(
         EvaluateSettings(episodes_per_controller=5, horizon_ticks=600),
         TrainSettings(total_steps=150_000, workers=8),
-        CollectSettings(frames=2_000, episode_ticks=500, keep_every=5),
-        TransferSettings(network_width=0.25, steps=1_500, batch_size=32, learning_rate=1e-3),
+        CollectSettings(frames=2_000, episode_ticks=240, keep_every=3),
+        TransferSettings(network_width=0.25, steps=1_500, batch_size=32, learning_rate=1e-3, schedule="cosine"),
         SweepSettings(images=(500, 1_000, 2_000)),
     ),
     "standard": Preset(
         EvaluateSettings(episodes_per_controller=25, horizon_ticks=2400),
         TrainSettings(total_steps=500_000, workers=8),
-        CollectSettings(frames=10_000, episode_ticks=1000, keep_every=5),
-        TransferSettings(network_width=0.25, steps=6_000, batch_size=32, learning_rate=1e-3),
+        CollectSettings(frames=10_000, episode_ticks=240, keep_every=3),
+        TransferSettings(network_width=0.25, steps=6_000, batch_size=32, learning_rate=1e-3, schedule="cosine"),
         SweepSettings(images=(500, 1_000, 2_500, 5_000, 10_000)),
     ),
     # The paper's sizes: 50 epochs of 1000 batches, constant learning rate 1e-4 (methods, section 1.4).
@@ -105,7 +107,7 @@ PRESETS: dict[str, Preset] = {
         EvaluateSettings(episodes_per_controller=25, horizon_ticks=2400),
         TrainSettings(total_steps=10_000_000, workers=8),
         CollectSettings(frames=10_000, episode_ticks=1000, keep_every=10),
-        TransferSettings(network_width=1.0, steps=50_000, batch_size=64, learning_rate=1e-4),
+        TransferSettings(network_width=1.0, steps=50_000, batch_size=64, learning_rate=1e-4, schedule="constant"),
         SweepSettings(images=(500, 1_000, 2_500, 5_000, 10_000)),
     ),
 }

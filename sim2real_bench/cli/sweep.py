@@ -39,7 +39,7 @@ def command(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Examples a step.", rich_help_panel=_TRAINING)] = None,
     lr: Annotated[float | None, typer.Option(min=0.0, help="Adam's step size.", rich_help_panel=_TRAINING)] = None,
-    schedule: Annotated[str, typer.Option(help="constant or cosine.", rich_help_panel=_TRAINING)] = "constant",
+    schedule: Annotated[str | None, typer.Option(help="constant or cosine.", rich_help_panel=_TRAINING)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the trainings.", rich_help_panel=_TRAINING)] = 0,
     threads: Annotated[
         int | None, typer.Option(min=1, help="PyTorch threads; all cores when absent.", rich_help_panel=_TRAINING)

@@ -53,7 +53,9 @@ def command(
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps, instead of the preset's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Examples a step, instead of the preset's.")] = None,
     lr: Annotated[float | None, typer.Option(min=0.0, help="Adam's step size, instead of the preset's.")] = None,
-    schedule: Annotated[str, typer.Option(help="constant (as in the paper) or cosine.")] = "constant",
+    schedule: Annotated[
+        str | None, typer.Option(help="constant (as in the paper) or cosine, instead of the preset's.")
+    ] = None,
     weight_decay: Annotated[float, typer.Option(min=0.0, help="Adam's L2 pull.")] = 5e-6,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations and saved states.")] = 250,
     mask_augmentation: Annotated[
@@ -92,7 +94,8 @@ def command(
     values = preset_named(preset).transfer
     config = TrainingConfig(
         steps=steps or values.steps, batch_size=batch_size or values.batch_size,
-        learning_rate=lr or values.learning_rate, weight_decay=weight_decay, schedule=schedule, seed=seed,
+        learning_rate=lr or values.learning_rate, weight_decay=weight_decay,
+        schedule=schedule or values.schedule, seed=seed,
         validate_every=validate_every,
     )  # fmt: skip
     settings = FitSettings(out, width or values.network_width, config, "", resume, device=device)
