@@ -16,7 +16,7 @@ def score_chart(scores: Sequence[TrackScore]) -> bytes:
 
     table = by_track(scores)
     agents = list(dict.fromkeys(score.agent for score in scores))
-    figure = Figure(figsize=(9, 1.0 + 0.42 * len(table)), layout="constrained")
+    figure = Figure(figsize=(9, 1.0 + 0.36 * len(table)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     height = _BAR / len(agents)
@@ -30,7 +30,7 @@ def score_chart(scores: Sequence[TrackScore]) -> bytes:
             axes.text(share + 0.01, row, text, va="center", fontsize=6)
     axes.set_yticks(range(len(table)), [f"{track}{'  *' if split != 'train' else ''}" for split, track in table])
     axes.tick_params(labelsize=7)
-    axes.invert_yaxis()
+    axes.set_ylim(len(table) - 0.4, -0.6)  # the first track on top
     axes.set_xlim(0, 1.14)
     axes.set_xlabel("share of the lap; its time where finished, else what ended the drive (* held-out)", fontsize=8)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(agents), fontsize=8, frameon=False)

@@ -154,7 +154,7 @@ def _print_scores(scores: "Sequence[TrackScore]") -> None:
     agents = list(dict.fromkeys(score.agent for score in scores))
 
     def line(name: str, cells: Sequence[str]) -> None:
-        typer.echo(f"{name:<42}" + "".join(f"{cell:>20}" for cell in cells))
+        typer.echo(f"{name:<40}" + "".join(f"{cell:>26}" for cell in cells))
 
     line("time of a lap, or share driven and its end", agents)
     for (split, track), drives in by_track(scores).items():
