@@ -11,9 +11,13 @@ from sim2real_bench.evaluation.recipe.steps import Step
 from sim2real_bench.presets import Preset, preset_named
 
 PROXIES = ("map", "camera")
+NETWORKS, FIRST_STAGE = "networks", "networks/first-stage"
 BENCHMARK = ("--source", "stk", "--target", "carla")
 TEST_TOWN = "MiniTown02"
-OWN_SHARE = 0.4  # of the labelled images, which an on-policy student collects itself: the sum stays the preset's
+STUDENTS = {"carla-student": "task-distillation", "carla-student-junctions": "task-distillation-junctions"}
+"""Data set to the method whose network drives for it."""
+TEACHERS = {"task-distillation": "stk-proxy-map", "task-distillation-junctions": "stk-proxy-map-junctions"}
+OWN_SHARE = 0.4  # of the labelled images, which a student collects itself: the sum stays the preset's
 JUDGED_FRAMES = 1500  # of the test town, for the analysis; never learnt from
 
 
@@ -25,11 +29,13 @@ class Row:
         method: registered name.
         proxy: "map", "camera" or None.
         words: of its ``transfer``, besides method, proxy and folder.
+        folder: below the job's, of its network.
     """
 
     method: str
     proxy: str | None
     words: tuple[str, ...]
+    folder: str = NETWORKS
 
     @property
     def name(self) -> str:
@@ -75,9 +81,18 @@ class Reproduction:
         """The folder of a data set."""
         return self.out / "data" / name
 
-    def network(self, name: str) -> Path:
+    def network(self, name: str, folder: str = NETWORKS) -> Path:
         """The weights file of a network."""
-        return self.out / "networks" / f"{name}.safetensors"
+        return self.out / folder / f"{name}.safetensors"
+
+    def weights(self, row: Row) -> Path:
+        """The weights file that a row ends in."""
+        return self.network(row.checkpoint, row.folder)
+
+    @property
+    def own_frames(self) -> int:
+        """Labelled images that a student collects."""
+        return round(OWN_SHARE * self.values.collect.frames)
 
 
 def reproduction_steps(job: Reproduction) -> list[Step]:
@@ -86,7 +101,7 @@ def reproduction_steps(job: Reproduction) -> list[Step]:
     return [
         *_source_steps(job),
         *(_transfer(job, row) for row in first),
-        _student_step(job),
+        *_student_steps(job),
         *(_transfer(job, row) for row in second),
         _table_step(job, [*first, *second]),
         *_study_steps(job),
@@ -112,16 +127,37 @@ def first_rows(job: Reproduction) -> list[Row]:
     return [*rows, Row("task-distillation-junctions", "map", (*source, *target))]
 
 
+def student_rows(job: Reproduction) -> dict[str, Row]:
+    """The students that drive the training town themselves, by the data set they drive for.
+
+    They have seen fewer labelled images than the rows of the table, by as many as they will collect.
+    """
+    images = ("--target-images", str(job.values.collect.frames - job.own_frames))
+    words = ("--stage", "target", "--target-data", str(job.data("carla")), *images)
+    return {
+        name: Row(method, "map", (*words, *_part(job, "proxy", TEACHERS[method])), FIRST_STAGE)
+        for name, method in STUDENTS.items()
+    }
+
+
 def on_policy_rows(job: Reproduction) -> list[Row]:
     """Ours that learn from drives of a student as well, with no more labelled images in all."""
-    words = (
-        "--target-data", str(job.data("carla")), "--target-data", str(job.data("carla-student")),
-        "--target-images", str(job.values.collect.frames),
-    )  # fmt: skip
     return [
-        Row("task-distillation-on-policy", "map", (*words, *_part(job, "proxy", "stk-proxy-map"))),
-        Row("task-distillation-plus", "map", (*words, *_part(job, "proxy", "stk-proxy-map-junctions"))),
+        _second_stage(job, "task-distillation-on-policy", "carla-student", share=4),
+        _second_stage(job, "task-distillation-plus", "carla-student-junctions", share=2),
     ]
+
+
+def _second_stage(job: Reproduction, method: str, drives: str, share: int) -> Row:
+    """A student trained further, for a share of the first stage's steps and with half of its step size."""
+    values, student = job.values.transfer, student_rows(job)[drives]
+    words = (
+        "--target-data", str(job.data("carla")), "--target-data", str(job.data(drives)),
+        "--target-images", str(job.values.collect.frames), *_part(job, "proxy", TEACHERS[student.method]),
+        "--start-from", str(job.weights(student)),
+        "--steps", str(values.steps // share), "--lr", repr(values.learning_rate / 2),
+    )  # fmt: skip
+    return Row(method, "map", words)
 
 
 def _part(job: Reproduction, stage: str, name: str) -> tuple[str, str]:
@@ -143,23 +179,24 @@ def _collection(job: Reproduction, name: str, words: Sequence[str]) -> Step:
 
 def _transfer(job: Reproduction, row: Row) -> Step:
     proxy = ("--proxy", row.proxy) if row.proxy else ()
-    weights = job.network(row.checkpoint)
+    weights = job.weights(row)
     words = ("transfer", "--method", row.method, *proxy, *row.words, *job.common, "--out", str(weights.parent))
-    return Step(f"transfer-{row.name}", words, weights, ("--resume", *job.learning))
+    name = f"{row.name}-first-stage" if row.folder == FIRST_STAGE else row.name
+    return Step(f"transfer-{name}", words, weights, ("--resume", *job.learning))
 
 
-def _student_step(job: Reproduction) -> Step:
-    """What the student of task distillation meets when it drives the training town."""
-    student = job.network("stk-carla-task-distillation-map")
-    frames = round(OWN_SHARE * job.values.collect.frames)
-    words = ("--simulator", "carla", "--driver", "student", "--checkpoint", str(student), "--frames", str(frames))
-    other_starts = ("--preset", job.preset, "--seed", str(job.seed + 1))
-    return _collection(job, "carla-student", (*words, *other_starts))
+def _student_steps(job: Reproduction) -> Iterator[Step]:
+    """What students meet when they drive the training town, each from starts of its own."""
+    for place, (name, row) in enumerate(student_rows(job).items(), start=1):
+        yield _transfer(job, row)
+        student = ("--driver", "student", "--checkpoint", str(job.weights(row)), "--frames", str(job.own_frames))
+        other_starts = ("--preset", job.preset, "--seed", str(job.seed + place))
+        yield _collection(job, name, ("--simulator", "carla", *student, *other_starts))
 
 
 def _table_step(job: Reproduction, rows: Sequence[Row]) -> Step:
     methods = ["reference", "proxy", *dict.fromkeys(row.method for row in rows)]
-    networks = [(row.method, row.proxy, job.network(row.checkpoint)) for row in rows]
+    networks = [(row.method, row.proxy, job.weights(row)) for row in rows]
     networks += [("proxy", proxy, job.network(f"stk-proxy-{proxy}")) for proxy in PROXIES]
     given = [f"{method}:{proxy}={path}" if proxy else f"{method}={path}" for method, proxy, path in networks]
     words = ["evaluate", *BENCHMARK, "--methods", ",".join(methods), *job.common]
@@ -177,9 +214,9 @@ def _study_steps(job: Reproduction) -> Iterator[Step]:
     judged = ("--simulator", "carla", "--town", TEST_TOWN, "--frames", str(JUDGED_FRAMES), *job.common)
     yield _collection(job, "carla-test-town", judged)
     folders = ("--source-data", str(job.data("stk")), "--target-data", str(job.data("carla-test-town")))
-    known = ("--results", str(job.out / "results"), "--networks", str(job.out / "networks"))
+    known = ("--results", str(job.out / "results"), "--networks", str(job.out / NETWORKS))
     analysis = job.out / "analysis"
     yield Step("analyse", ("analyse", *folders, *known, "--out", str(analysis)), analysis / "analysis.md")
     results = job.out / "results"
-    report = ("report", str(results), "--cards", str(job.out / "networks"))
+    report = ("report", str(results), "--cards", str(job.out / NETWORKS))
     yield Step("report", report, results / "report.html")

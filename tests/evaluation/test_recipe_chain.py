@@ -8,7 +8,7 @@ import typer
 
 from sim2real_bench.cli import build_app
 from sim2real_bench.distill.method import METHODS, method_named
-from sim2real_bench.evaluation.recipe.chain import Reproduction, on_policy_rows, reproduction_steps
+from sim2real_bench.evaluation.recipe.chain import Reproduction, on_policy_rows, reproduction_steps, student_rows
 from sim2real_bench.presets import PRESETS
 
 OUT = Path("runs/whole")
@@ -73,7 +73,8 @@ def _stage_networks(words: tuple[str, ...]) -> set[str]:
 def test_the_table_drives_every_network_that_was_trained() -> None:
     steps = {step.name: step for step in reproduction_steps(job())}
     driven = {value.rpartition("=")[2] for value in values_of(steps["evaluate"].words, "--checkpoint")}
-    assert {str(step.result) for step in steps.values() if step.words[0] == "transfer"} <= driven
+    trained = {str(step.result) for step in steps.values() if step.words[0] == "transfer"}
+    assert {path for path in trained if "first-stage" not in path} <= driven
     (methods,) = values_of(steps["evaluate"].words, "--methods")
     for label in (value.partition("=")[0] for value in values_of(steps["evaluate"].words, "--checkpoint")):
         method, _, proxy = label.partition(":")
@@ -84,10 +85,19 @@ def test_the_table_drives_every_network_that_was_trained() -> None:
 def test_learning_from_own_drives_takes_no_more_labels() -> None:
     quick = job("quick")
     steps = {step.name: step for step in reproduction_steps(quick)}
-    (own,) = values_of(steps["collect-carla-student"].words, "--frames")
-    assert int(own) == 800
+    for name in ("collect-carla-student", "collect-carla-student-junctions"):
+        assert values_of(steps[name].words, "--frames") == ["800"]
+    for row in student_rows(quick).values():
+        assert values_of(row.words, "--target-images") == ["1200"]
     for row in on_policy_rows(quick):
         assert values_of(row.words, "--target-images") == ["2000"]
+        assert "first-stage" in values_of(row.words, "--start-from")[0]
+
+
+def test_no_two_data_sets_of_the_training_town_begin_alike() -> None:
+    steps = [step for step in reproduction_steps(job()) if step.name.startswith("collect-carla")]
+    towns = [(*values_of(step.words, "--town"), *values_of(step.words, "--seed")) for step in steps]
+    assert len(set(towns)) == len(towns) == 4
 
 
 def test_the_test_town_is_only_judged() -> None:
