@@ -31,7 +31,7 @@ from sim2real_bench.evaluation.analysis.shares import Estimate, Product
 from sim2real_bench.evaluation.results import Results
 
 PathsOf = Callable[[Chain], ChainPaths]
-_PRODUCT, _WHOLE = "product", "whole"
+_PRODUCT, _WHOLE, _AGREEMENT = "product", "whole", "agreement"
 _POSITIVE = Estimate(1.0, (1.0, 1.0))
 
 
@@ -66,8 +66,9 @@ class Row:
         label: method, with the proxy in brackets.
         kind: how its networks are chained.
         factors: by symbol.
-        product: of the factors: what the paper's formula predicts.
+        product: of the factors.
         whole: share of the row's own paths in the target on which a vehicle stays on the road.
+        agreement: share of its paths that stay within the tolerance of those of f^P on true labels; None without f^P.
         from_driven_m: median distance of its paths from those the target's driver drove, metres.
         recognition: what its recogniser's card says about its labels.
         distance_m: mean distance it drove, metres; None where it was not evaluated.
@@ -78,6 +79,7 @@ class Row:
     factors: Mapping[str, Estimate]
     product: Estimate
     whole: Estimate
+    agreement: Estimate | None
     from_driven_m: float
     recognition: Mapping[str, float]
     distance_m: Estimate | None
@@ -198,6 +200,8 @@ def _products(found: Mapping[str, Factors]) -> dict[str, Product]:
     for label, factors in found.items():
         products |= {_key(label, symbol): factor for symbol, factor in factors.by_symbol.items()}
         products |= {_key(label, _PRODUCT): factors.product, _key(label, _WHOLE): factors.whole}
+        if factors.agreement is not None:
+            products[_key(label, _AGREEMENT)] = factors.agreement
     return products
 
 
@@ -233,6 +237,7 @@ def _row(
         factors={symbol: values[_key(chain.label, symbol)] for symbol in factors.by_symbol},
         product=values[_key(chain.label, _PRODUCT)],
         whole=values[_key(chain.label, _WHOLE)],
+        agreement=values.get(_key(chain.label, _AGREEMENT)),
         from_driven_m=median_m,
         recognition=dict(chain.recognition),
         distance_m=driven.get(chain.label),

@@ -44,8 +44,9 @@ def to_markdown(analysis: Analysis) -> str:
     parts = [
         _domain_line("Source", analysis.source),
         _domain_line("Target", analysis.target),
-        f"Right = a vehicle that follows the path stays on the road; kept = within {analysis.tolerance_m:g} m of what "
-        "f^P says on the true labels. [ ]: 95 % intervals, whole recorded episodes resampled.",
+        "Right = a vehicle that follows the path stays on the road. agrees = stays within "
+        f"{analysis.tolerance_m:g} m of the path of f^P on the true labels (not a factor). [ ]: 95 % intervals, whole "
+        "recorded episodes resampled.",
         _rows(analysis),
         _claims(analysis),
         _pairs(analysis),
@@ -64,7 +65,7 @@ def _domain_line(name: str, domain: Domain) -> str:
 
 
 def _rows(analysis: Analysis) -> str:
-    head = ["row", *(name for name, _ in _COLUMNS), "product", "measured at once", "beside the driver's path, m"]
+    head = ["row", *(name for name, _ in _COLUMNS), "product", "right in all", "agrees", "beside the driver's path, m"]
     lines = [[*head, "distance, m"]]
     lines += [_row_cells(row) for row in analysis.rows]
     noted = [
@@ -81,7 +82,9 @@ def _row_cells(row: Row) -> list[str]:
         for _, symbols in _COLUMNS
     ]
     distance = estimate(row.distance_m, 1) if row.distance_m else ""
-    return [row.label, *factors, estimate(row.product), estimate(row.whole), f"{row.from_driven_m:.2f}", distance]
+    agrees = estimate(row.agreement) if row.agreement else ""
+    whole = [estimate(row.product), estimate(row.whole), agrees]
+    return [row.label, *factors, *whole, f"{row.from_driven_m:.2f}", distance]
 
 
 def _claims(analysis: Analysis) -> str:

@@ -32,7 +32,7 @@ def command(
     ] = None,
     samples: Annotated[int, typer.Option(min=50, help="Judged samples of each data set, about.")] = 1000,
     tolerance: Annotated[
-        float, typer.Option(min=0.01, help="A path keeps what f^P says when it stays within these metres of it.")
+        float, typer.Option(min=0.01, help="A path agrees with that of f^P when it stays within these metres of it.")
     ] = 1.0,
     threads: Annotated[int | None, typer.Option(min=1, help="PyTorch threads; all cores when absent.")] = None,
     out: Annotated[

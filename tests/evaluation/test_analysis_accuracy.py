@@ -1,11 +1,18 @@
 """Accuracies of the analysis: which paths are right, and shares, products and intervals by hand."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pytest
 from analysis_data import arc, road_map
 
 from sim2real_bench.envs.observation import WAYPOINT_DISTANCES_M
+from sim2real_bench.evaluation.analysis.chains import Chain, Kind
+from sim2real_bench.evaluation.analysis.factors import factors_of
+from sim2real_bench.evaluation.analysis.measuring import ChainPaths
 from sim2real_bench.evaluation.analysis.paths import deviation_m, stays_on_road
+from sim2real_bench.evaluation.analysis.samples import Samples
 from sim2real_bench.evaluation.analysis.shares import Estimate, Pool, Product, Share, share_of
 
 
@@ -120,3 +127,44 @@ def test_a_difference_is_resampled_in_pairs():
     values, gaps = pool.estimates({"a": Product((better,)), "b": Product((Share(hits, totals),))}, [("a", "b")])
     assert gaps[0].ci95[0] > 0.0, "every resample gains, although the intervals of the two overlap"
     assert values["a"].ci95[0] < values["b"].ci95[1]
+
+
+@dataclass
+class FakeRecordings:
+    """As much of recordings as judging needs; all roads straight and 8 m wide."""
+
+    groups: np.ndarray
+    episodes: tuple[int, ...]
+
+    @property
+    def roads(self):
+        return np.stack([(road_map(0.0) > 0).astype(np.uint8)] * len(self.groups))
+
+
+def test_the_factors_of_a_chain_by_hand():
+    source = FakeRecordings(np.array([0, 0, 1, 1]), (0, 1))
+    target = FakeRecordings(np.array([2, 2, 5, 5, 5]), (2, 5))
+    samples = Samples(source, target, tolerance_m=1.0)
+    left, road = 6.0, 0.0  # off the road, and on it
+    paths = ChainPaths(
+        source=np.stack([shifted(y) for y in (road, road, road, left)]),  # a^P = 3/4
+        proxy_target=np.stack([shifted(y) for y in (road, road, road, road, left)]),  # 4/5 in the target
+        target=np.stack([shifted(y) for y in (0.5, 2.0, left, road, road)]),  # 3 of these 4, and 4/5 in all
+    )
+    chain = Chain("task-distillation", "map", Kind.DISTILLED, Path("t"), Path("p"))
+    factors = factors_of(chain, paths, samples)
+    values, _ = samples.pool().estimates(
+        dict(factors.by_symbol) | {"product": factors.product, "whole": factors.whole, "agreement": factors.agreement}
+    )
+    assert {name: value.value for name, value in values.items()} == pytest.approx(
+        {"a^P": 3 / 4, "G^L": (4 / 5) / (3 / 4), "a^d": 3 / 4, "product": 3 / 5, "whole": 4 / 5, "agreement": 2 / 5}
+    )
+
+
+def test_the_factors_of_an_image_policy_by_hand():
+    source = FakeRecordings(np.array([0, 1]), (0, 1))
+    samples = Samples(source, FakeRecordings(np.array([0, 1]), (0, 1)))
+    paths = ChainPaths(np.stack([AHEAD, AHEAD]), np.stack([shifted(6.0), AHEAD]), None)
+    factors = factors_of(Chain("direct", None, Kind.DIRECT, Path("s"), Path("s")), paths, samples)
+    values, _ = samples.pool().estimates(dict(factors.by_symbol) | {"product": factors.product})
+    assert [values[name].value for name in ("a^S", "G^I", "product")] == [1.0, 0.5, 0.5]
