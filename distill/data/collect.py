@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 3  # at one episode; every reset after a failure starts a new simulator
 _MIN_SPACING_M = 0.2  # a vehicle that stands still is recorded once
 _FRUITLESS_EPISODES = 20  # in a row without a sample: the driver does not drive
-_LOST_TICKS = 30  # a student this long off the road has left what its teacher can judge
+_LOST_TICKS = 10  # a student this long off the road is where its teacher has never been
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,30 @@ def test_an_episode_ends_at_a_collision() -> None:
     assert len(arrays) == 4  # ticks 0, 3, 6, 9 of the 29 m recorded
 
 
+STUDENT = World("carla", "student", ("MiniTown01",), ("noon",), ("rgb",), (32, 16), checkpoint=Path("student"))
+
+
+def test_what_a_student_saw_is_kept_up_to_the_collision() -> None:
+    arrays, note = record_episode(Plane(wall_after=30), Straight(), settings(world=STUDENT), 0)
+    assert (note.ticks, note.ended_by) == (30, "collision")
+    assert len(arrays) == 10  # ticks 0, 3, ..., 27
+    np.testing.assert_allclose(arrays.waypoints[0, :, 0], [6, 9, 12, 15, 18], atol=1e-4)
+    np.testing.assert_allclose(arrays.waypoints[-2, :, 0], [5, 5, 5, 5, 5], atol=1e-4)  # all that was left
+
+
+def test_a_student_that_left_the_road_is_recorded_for_one_second_more() -> None:
+    class Verge(Plane):
+        def _seen(self) -> tuple[dict[str, Any], dict[str, Any]]:
+            observation, info = super()._seen()
+            return observation, {**info, "off_road": self.tick in (5, 6) or self.tick >= 20}
+
+    arrays, note = record_episode(Verge(), Straight(), settings(world=STUDENT), 0)
+    assert (note.ticks, note.ended_by) == (30, "off_road")
+    assert len(arrays) == 10
+    _, of_reference = record_episode(Verge(), Straight(), settings(), 0)
+    assert of_reference.ended_by == "horizon"
+
+
 def test_collect_ends_with_the_episode_that_reaches_the_wish(plane: Plane, tmp_path: Path) -> None:
     manifest = collect(settings(), tmp_path, "command", backend="plane")
     assert [entry.frames for entry in manifest.episodes] == [14] * 5
