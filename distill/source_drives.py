@@ -157,7 +157,7 @@ class SourceScorer:
             _, card = load_checkpoint(checkpoint)
             name, digest, observation = checkpoint.stem, checkpoint_hash(checkpoint), card.observation
             _require_source(checkpoint, card.data)
-        self.path = out / f"{name}.json"
+        self.path = out / f"{name}.source.json"
         planned = SourceScore(
             name=name,
             weights_sha256=digest,

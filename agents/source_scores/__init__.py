@@ -109,7 +109,7 @@ def read_source_score(path: Path) -> SourceScore:
 
 @cache
 def _shipped() -> dict[str, SourceScore]:
-    scores = (read_source_score(path) for path in sorted(FOLDER.glob("*.json")))
+    scores = (read_source_score(path) for path in sorted(FOLDER.glob("*.source.json")))
     return {score.weights_sha256: score for score in scores if score.weights_sha256}
 
 

@@ -33,7 +33,7 @@ def command(
     splits: Annotated[str, typer.Option(help="held-out, train, or both with a comma.")] = "held-out,train",
     seconds: Annotated[float, typer.Option(min=1.0, help="Longest drive, simulated seconds.")] = 240.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the starts, the same for every policy.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for NAME.json of each and source_scores.md.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for NAME.source.json of each and source_scores.md.")] = Path(
         "runs/source-scores"
     ),
 ) -> None:

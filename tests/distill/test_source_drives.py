@@ -132,7 +132,7 @@ def test_a_score_goes_on_where_it_stopped(tmp_path, karts):
 
     with pytest.raises(KeyboardInterrupt):
         SourceScorer(path, settings, tmp_path / "out").run(interrupt)
-    half = source_scores.read_source_score(tmp_path / "out" / "proxy.json")
+    half = source_scores.read_source_score(tmp_path / "out" / "proxy.source.json")
     assert (len(half.drives), half.distance_m()) == (1, None)
     score = SourceScorer(path, settings, tmp_path / "out").run(lambda drive: None)
     assert [drive.index for drive in score.drives] == [0, 1, 2]
@@ -167,7 +167,7 @@ def test_what_cannot_be_scored(tmp_path):
     with pytest.raises(CheckpointError):
         SourceScorer(tmp_path / "none.safetensors", settings, tmp_path)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "track-follower.json").write_text(json.dumps({"name": 3}))
+    (tmp_path / "out" / "track-follower.source.json").write_text(json.dumps({"name": 3}))
     with pytest.raises(DataError, match="is not a source score"):
         SourceScorer(None, settings, tmp_path / "out")
 
