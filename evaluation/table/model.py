@@ -10,7 +10,7 @@ from sim2real_bench.evaluation.statistics import Interval
 from sim2real_bench.evaluation.table.ratios import Ratio
 
 BASELINE = "direct"
-BOUNDS = ("reference", "expert")  # privileged: they bound a table from above and compete with nobody
+BOUNDS = ("reference", "expert", "proxy")  # privileged: they bound a table from above and compete with nobody
 
 
 @dataclass(frozen=True)
