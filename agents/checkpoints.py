@@ -206,7 +206,8 @@ def load_checkpoint(path: Path) -> tuple[WaypointNetwork, CheckpointCard]:
 
 def _waypoint_network(card: CheckpointCard) -> WaypointNetwork:
     limits = {"channels": MAX_CHANNELS, "height_px": MAX_SIDE_PX, "width_px": MAX_SIDE_PX}
-    return WaypointNetwork(width=promised_width(card), **promised_sizes(card, limits))
+    peak_share = float(card.architecture.get("peak_share", 0.0))
+    return WaypointNetwork(width=promised_width(card), peak_share=peak_share, **promised_sizes(card, limits))
 
 
 def load_network(path: Path, kind: str, build: Callable[[CheckpointCard], Network]) -> tuple[Network, CheckpointCard]:

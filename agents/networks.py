@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sim2real_bench.envs.observation import WAYPOINT_COUNT
 from sim2real_bench.errors import ConfigurationError
@@ -31,6 +32,29 @@ def spatial_soft_argmax(heatmaps: Tensor, temperature: float = 1.0) -> Tensor:
     columns = torch.linspace(-1.0, 1.0, width, device=heatmaps.device, dtype=weights.dtype)
     rows = torch.linspace(-1.0, 1.0, height, device=heatmaps.device, dtype=weights.dtype)
     return torch.stack([(weights.sum(2) * columns).sum(-1), (weights.sum(3) * rows).sum(-1)], dim=-1)
+
+
+def peak_soft_argmax(heatmaps: Tensor, share: float) -> Tensor:
+    """Expected position near the peak of each heatmap: the mean of one mode, where the soft-argmax is that of all.
+
+    Where a road forks, the mean of both ways lies on neither.
+
+    Args:
+        heatmaps: (B, K, H, W) logits.
+        share: the mean is taken over this share of the heatmap's height and width to every side of the peak; the peak
+            is where the most probability lies in a square of 5 x 5 cells.
+
+    Returns:
+        (B, K, 2) in [-1, 1] as ``spatial_soft_argmax``.
+    """
+    batch, count, height, width = heatmaps.shape
+    weights = heatmaps.flatten(2).softmax(dim=-1).view(batch, count, height, width)
+    peak = functional.avg_pool2d(weights, 5, 1, 2).flatten(2).argmax(dim=-1)
+    row, column = peak[..., None, None] // width, peak[..., None, None] % width
+    rows = torch.arange(height, device=heatmaps.device)[:, None]
+    columns = torch.arange(width, device=heatmaps.device)
+    near = ((rows - row).abs() <= share * height) & ((columns - column).abs() <= share * width)
+    return spatial_soft_argmax(heatmaps.masked_fill(~near, -torch.inf))
 
 
 class _ResidualBlock(nn.Module):
@@ -102,13 +126,16 @@ class WaypointNetwork(nn.Module):
         width: channel multiplier; 1 is the paper's network (12.7 million parameters).
         height_px: image height, a multiple of 32.
         width_px: image width, a multiple of 32.
+        peak_share: 0 answers with the soft-argmax; more, in evaluation mode, with ``peak_soft_argmax`` of that share.
 
     Raises:
         ConfigurationError: a size the network cannot have.
     """
 
-    def __init__(self, channels: int, width: float, height_px: int, width_px: int) -> None:
+    def __init__(self, channels: int, width: float, height_px: int, width_px: int, peak_share: float = 0.0) -> None:
         super().__init__()
+        if not 0.0 <= peak_share <= 1.0:
+            raise ConfigurationError(f"peak_share={peak_share} must be between 0 and 1")
         if channels < 1 or width <= 0 or height_px < STRIDE or width_px < STRIDE:
             raise ConfigurationError(
                 f"waypoint network with channels={channels}, width={width}, image {width_px}x{height_px}: "
@@ -120,6 +147,7 @@ class WaypointNetwork(nn.Module):
             )
         self.channels, self.width = channels, width
         self.height_px, self.width_px = height_px, width_px
+        self.peak_share = peak_share
         self.input_norm = nn.BatchNorm2d(channels)
         self.trunk = resnet_trunk(channels, width)
         self.decoder = nn.Sequential(
@@ -130,12 +158,13 @@ class WaypointNetwork(nn.Module):
     @property
     def architecture(self) -> dict[str, int | float]:
         """The arguments that rebuild this network."""
-        return {
+        sizes: dict[str, int | float] = {
             "channels": self.channels,
             "width": self.width,
             "height_px": self.height_px,
             "width_px": self.width_px,
         }
+        return sizes | ({"peak_share": self.peak_share} if self.peak_share else {})
 
     def heatmaps(self, image: Tensor) -> Tensor:
         """(B, 5, height_px / 4, width_px / 4) logits of a (B, channels, height_px, width_px) image in [0, 1]."""
@@ -157,4 +186,7 @@ class WaypointNetwork(nn.Module):
         Returns:
             (B, 5, 2) in [-1, 1] of the image looked at: x to the right, y down.
         """
-        return spatial_soft_argmax(self.heatmaps(image))
+        heatmaps = self.heatmaps(image)
+        if self.peak_share and not self.training:
+            return peak_soft_argmax(heatmaps, self.peak_share)
+        return spatial_soft_argmax(heatmaps)

@@ -1,8 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from sim2real_bench.agents.networks import WaypointNetwork, scaled_channels, spatial_soft_argmax
+from sim2real_bench.agents.networks import WaypointNetwork, peak_soft_argmax, scaled_channels, spatial_soft_argmax
 from sim2real_bench.errors import ConfigurationError
 
 
@@ -88,3 +90,28 @@ def test_architecture_rebuilds_the_network():
     image = torch.from_numpy(np.random.default_rng(0).random((1, 1, 64, 96), np.float32))
     with torch.no_grad():
         assert torch.equal(network.eval()(image), again.eval()(image))
+
+
+def test_the_peak_of_two_modes_is_one_of_them():
+    # Two ways at columns 1 and 9 of 11: their mean is column 4.2, in the middle of nowhere.
+    heatmap = torch.full((1, 1, 1, 11), -30.0)
+    heatmap[..., 1], heatmap[..., 9] = math.log(0.6), math.log(0.4)
+    assert spatial_soft_argmax(heatmap)[0, 0, 0].item() == pytest.approx((0.6 * 1 + 0.4 * 9) / 5 - 1, abs=1e-5)
+    assert peak_soft_argmax(heatmap, 0.2)[0, 0, 0].item() == pytest.approx(1 / 5 - 1, abs=1e-5)
+    assert torch.allclose(peak_soft_argmax(heatmap, 1.0), spatial_soft_argmax(heatmap))
+
+
+def test_a_network_answers_with_the_peak_only_when_it_drives():
+    torch.manual_seed(0)
+    network = WaypointNetwork(1, 0.1, 32, 64, peak_share=0.1)
+    image = torch.rand(2, 1, 32, 64)
+    assert torch.equal(network.eval()(image), peak_soft_argmax(network.heatmaps(image), 0.1))
+    network.train()
+    before = torch.get_rng_state()
+    trained = network(image)
+    torch.set_rng_state(before)
+    assert torch.equal(trained, spatial_soft_argmax(network.heatmaps(image)))
+    assert network.architecture["peak_share"] == 0.1
+    assert "peak_share" not in WaypointNetwork(1, 0.1, 32, 64).architecture
+    with pytest.raises(ConfigurationError, match="peak_share"):
+        WaypointNetwork(1, 0.1, 32, 64, peak_share=2.0)
