@@ -196,7 +196,7 @@ def _assembled(
 
 
 def _products(found: Mapping[str, Factors]) -> dict[str, Product]:
-    products = {}
+    products: dict[str, Product] = {}
     for label, factors in found.items():
         products |= {_key(label, symbol): factor for symbol, factor in factors.by_symbol.items()}
         products |= {_key(label, _PRODUCT): factors.product, _key(label, _WHOLE): factors.whole}
