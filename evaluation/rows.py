@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sim2real_bench.agents.cards import card_path, read_card
 from sim2real_bench.agents.source_scores import source_distance_m
-from sim2real_bench.distill.method import PROXIES, checkpoint_for, method_named, method_supervision
-from sim2real_bench.errors import ConfigurationError
+from sim2real_bench.distill.method import METHODS, PROXIES, checkpoint_for, method_named, method_supervision
+from sim2real_bench.errors import CheckpointError, ConfigurationError
 from sim2real_bench.evaluation.benchmarks import Benchmark, choose
 from sim2real_bench.evaluation.plan import STANDARD_CONTROLLERS, MethodRow
 
-ALL_PROXIES = "all"
+_LOG = logging.getLogger(__name__)
+ALL_PROXIES = ALL_METHODS = "all"
+PAPER_ORDER = (
+    "reference", "proxy", "direct", "cycada", "cycada-raw-control", "modular-predicted", "modular", "task-distillation",
+)  # fmt: skip
+"""Bounds first, then the rows of the task-distillation paper's table 1; other methods come after them."""
 
 
 def resolve_rows(
@@ -49,6 +55,29 @@ def resolve_rows(
         labels = ", ".join(row.label for row in rows)
         raise ConfigurationError(f"--checkpoint for {', '.join(unused)}, which is not evaluated; rows: {labels}")
     return rows
+
+
+def installed_methods() -> list[str]:
+    """This package's methods that can drive with what is installed, in the order of the table.
+
+    Those whose weights do not come with the package are left out, and the log names them.
+    """
+    names = [spec.name for spec in METHODS if not spec.is_plug_in]
+    places = {name: place for place, name in enumerate(PAPER_ORDER)}
+    names.sort(key=lambda name: places.get(name, len(places)))  # stable: the rest as registered
+    missing = [name for name in names if not _has_weights(name)]
+    if missing:
+        _LOG.warning("left out, because their weights are not in this installation: %s", ", ".join(missing))
+    return [name for name in names if name not in missing]
+
+
+def _has_weights(name: str) -> bool:
+    try:
+        for proxy in method_named(name).proxies or (None,):
+            checkpoint_for(name, proxy)
+    except CheckpointError:
+        return False
+    return True
 
 
 def parse_checkpoints(texts: Sequence[str]) -> dict[str, Path]:

@@ -12,10 +12,12 @@ class EvaluateSettings:
     Attributes:
         episodes_per_controller: episodes for each of the five PID controllers.
         horizon_ticks: an episode's longest duration, ticks of 0.1 s.
+        methods: comma-separated names, or "all": every method of this package whose weights come with it.
     """
 
     episodes_per_controller: int
     horizon_ticks: int
+    methods: str = "all"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class TransferSettings:
         batch_size: images per step.
         learning_rate: Adam's step size.
         schedule: "constant" (as in the paper) or "cosine" (down to zero; a short training ends better with it).
+        translator_width: channels of CyCADA's translators; 64 is the paper's.
+        translator_blocks: their residual blocks; 9 is the paper's.
+        translator_reduction: images are made smaller by this number before they are translated.
+        translator_steps: their optimiser steps, of one image of each side.
     """
 
     network_width: float
@@ -63,6 +69,10 @@ class TransferSettings:
     batch_size: int
     learning_rate: float
     schedule: str
+    translator_width: int = 16
+    translator_blocks: int = 6
+    translator_reduction: int = 2
+    translator_steps: int = 6_000
 
 
 @dataclass(frozen=True)
@@ -89,10 +99,17 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        EvaluateSettings(episodes_per_controller=5, horizon_ticks=600),
+        EvaluateSettings(5, 600, methods="reference,direct,task-distillation"),
         TrainSettings(total_steps=150_000, workers=8),
         CollectSettings(frames=2_000, episode_ticks=240, keep_every=3),
-        TransferSettings(network_width=0.25, steps=1_500, batch_size=32, learning_rate=1e-3, schedule="cosine"),
+        TransferSettings(
+            network_width=0.25,
+            steps=1_500,
+            batch_size=32,
+            learning_rate=1e-3,
+            schedule="cosine",
+            translator_steps=1_500,
+        ),
         SweepSettings(images=(500, 1_000, 2_000)),
     ),
     "standard": Preset(
@@ -107,7 +124,18 @@ PRESETS: dict[str, Preset] = {
         EvaluateSettings(episodes_per_controller=25, horizon_ticks=2400),
         TrainSettings(total_steps=10_000_000, workers=8),
         CollectSettings(frames=10_000, episode_ticks=1000, keep_every=10),
-        TransferSettings(network_width=1.0, steps=50_000, batch_size=64, learning_rate=1e-4, schedule="constant"),
+        # CyCADA: CycleGAN's network and a tenth of its 200 epochs, which 10,000 images make 2 million steps.
+        TransferSettings(
+            network_width=1.0,
+            steps=50_000,
+            batch_size=64,
+            learning_rate=1e-4,
+            schedule="constant",
+            translator_width=64,
+            translator_blocks=9,
+            translator_reduction=1,
+            translator_steps=200_000,
+        ),
         SweepSettings(images=(500, 1_000, 2_500, 5_000, 10_000)),
     ),
 }

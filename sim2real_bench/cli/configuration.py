@@ -14,6 +14,20 @@ def names_in(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def methods_in(text: str | None, preset: str) -> list[str]:
+    """The methods that were named, or those of the preset.
+
+    Raises:
+        UnknownNameError: an unknown preset.
+    """
+    from sim2real_bench.evaluation.benchmarks import choose
+    from sim2real_bench.evaluation.rows import ALL_METHODS, installed_methods
+    from sim2real_bench.presets import PRESETS
+
+    wanted = PRESETS[choose("preset", preset, PRESETS)].evaluate.methods if text is None else text
+    return installed_methods() if wanted.strip() == ALL_METHODS else names_in(wanted)
+
+
 def requested_configuration(
     benchmark_name: str,
     preset: str,

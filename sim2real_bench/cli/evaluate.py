@@ -27,8 +27,12 @@ def command(
     target: Annotated[str, typer.Option(help="Simulator they are driven in.")] = "carla",
     preset: Annotated[str, typer.Option(help="quick (minutes on 2 cores), standard (hours) or paper.")] = "quick",
     methods: Annotated[
-        str, typer.Option(help="Comma-separated names, see: sim2real-bench list.")
-    ] = "reference,direct,task-distillation",
+        str | None,
+        typer.Option(
+            help="Comma-separated names (see: sim2real-bench list), or all; when absent reference,direct,"
+            "task-distillation for the preset quick, all that come with weights for the others."
+        ),
+    ] = None,
     proxy: Annotated[str, typer.Option(help="map, camera or all; for methods that have one.")] = "all",
     checkpoint: Annotated[
         list[str] | None,
@@ -116,7 +120,7 @@ def command(
 
     Exit status 1 when episodes are missing at the end.
     """
-    from sim2real_bench.cli.configuration import names_in, requested_configuration
+    from sim2real_bench.cli.configuration import methods_in, requested_configuration
     from sim2real_bench.cli.simulators import SimulatorOptions
     from sim2real_bench.evaluation.cluster.settings import RaySettings
     from sim2real_bench.evaluation.plan import STANDARD_CONTROLLERS
@@ -126,8 +130,8 @@ def command(
 
     checkpoints = parse_checkpoints(checkpoint or [])
     configuration = requested_configuration(
-        f"{source}-{target}", preset, names_in(methods), proxy, checkpoints, backend, episodes, horizon, town, seed,
-        controllers,
+        f"{source}-{target}", preset, methods_in(methods, preset), proxy, checkpoints, backend, episodes, horizon,
+        town, seed, controllers,
     )  # fmt: skip
     simulators = SimulatorOptions(
         host, port, workers, launch, launch_docker, recycle_after, memory_limit, ray_cpus if executor == "ray" else None

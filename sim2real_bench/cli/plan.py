@@ -20,8 +20,12 @@ def command(
     target: Annotated[str, typer.Option(help="Simulator they are driven in.")] = "carla",
     preset: Annotated[str, typer.Option(help="quick (minutes on 2 cores), standard (hours) or paper.")] = "quick",
     methods: Annotated[
-        str, typer.Option(help="Comma-separated names, see: sim2real-bench list.")
-    ] = "reference,direct,task-distillation",
+        str | None,
+        typer.Option(
+            help="Comma-separated names (see: sim2real-bench list), or all; when absent reference,direct,"
+            "task-distillation for the preset quick, all that come with weights for the others."
+        ),
+    ] = None,
     proxy: Annotated[str, typer.Option(help="map, camera or all; for methods that have one.")] = "all",
     checkpoint: Annotated[
         list[str] | None,
@@ -56,15 +60,15 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Print the episodes that 'evaluate' with the same options would drive, without driving them."""
-    from sim2real_bench.cli.configuration import names_in, requested_configuration
+    from sim2real_bench.cli.configuration import methods_in, requested_configuration
     from sim2real_bench.evaluation.planning.power import PowerQuestion
     from sim2real_bench.evaluation.planning.preview import preview
     from sim2real_bench.evaluation.results import read_measured_results
     from sim2real_bench.evaluation.rows import parse_checkpoints
 
     configuration = requested_configuration(
-        f"{source}-{target}", preset, names_in(methods), proxy, parse_checkpoints(checkpoint or []), backend, episodes,
-        horizon, town, seed, controllers,
+        f"{source}-{target}", preset, methods_in(methods, preset), proxy, parse_checkpoints(checkpoint or []), backend,
+        episodes, horizon, town, seed, controllers,
     )  # fmt: skip
     measured = read_measured_results(results) if results else None
     spreads, question = None, None

@@ -119,3 +119,22 @@ def test_a_bare_benchmark_name_means_the_newest():
     assert "stk-carla-v1" in BENCHMARKS
     with pytest.raises(UnknownNameError, match="stk-carla-v1"):
         benchmark_named("stk-carl")
+
+
+def test_all_methods_are_those_with_weights_in_the_order_of_the_paper(monkeypatch, caplog):
+    from sim2real_bench.distill.method import METHODS, checkpoint_for
+    from sim2real_bench.errors import CheckpointError
+    from sim2real_bench.evaluation import rows
+
+    def without_modular(method, proxy=None):
+        if method == "modular" and proxy == "camera":
+            raise CheckpointError("no shipped checkpoint")
+        return checkpoint_for(method, proxy) if method in ("reference", "direct") else None
+
+    monkeypatch.setattr(rows, "checkpoint_for", without_modular)
+    own = [spec.name for spec in METHODS if not spec.is_plug_in]
+    names = rows.installed_methods()
+    assert set(names) == set(own) - {"modular"}
+    assert "modular" in caplog.text
+    assert [name for name in names if name in rows.PAPER_ORDER] == [n for n in rows.PAPER_ORDER if n != "modular"]
+    assert names.index("task-distillation") < names.index("task-distillation-plus")
