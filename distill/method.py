@@ -171,6 +171,18 @@ for _spec in (
         "train",
     ),
     Spec(
+        "cycada",
+        f"{_HERE}.cycada:CYCADA",
+        "target images painted in the source's style, then the source policy; both translators learnt without pairs",
+        "train",
+    ),
+    Spec(
+        "cycada-raw-control",
+        f"{_HERE}.cycada:CYCADA_RAW_CONTROL",
+        "the same with a network that answers steer and throttle, no PID (marked with a dagger in the paper)",
+        "train",
+    ),
+    Spec(
         "proxy",
         f"{_HERE}.proxy:PROXY",
         "privileged: source labels -> waypoints on the target's true labels; bounds task-distillation from above",

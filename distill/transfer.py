@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim2real_bench.distill.cycada.settings import TranslatorSettings
 from sim2real_bench.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class TransferRequest:
         target_images: learn from the first whole episodes with about so many images; None = from all.
         start_from: checkpoint whose weights a training begins with, for methods that can; None = random weights.
         image_augmentation: a name of ``image_changes``, for methods that can choose; None = the method's own.
+        translator: how CyCADA's translators are trained.
     """
 
     proxy: str | None = None
@@ -49,6 +51,7 @@ class TransferRequest:
     target_images: int | None = None
     start_from: Path | None = None
     image_augmentation: str | None = None
+    translator: TranslatorSettings = field(default_factory=TranslatorSettings)
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -43,6 +43,22 @@ def command(
             help="paper, or weather (also fog, dusk, night, rain, shadows), for task-distillation-on-policy, -plus."
         ),
     ] = None,
+    translator_width: Annotated[
+        int | None, typer.Option(min=1, help="cycada: channels of the translators (paper 64), instead of the preset's.")
+    ] = None,
+    translator_blocks: Annotated[
+        int | None, typer.Option(min=1, help="cycada: residual blocks of the translators (paper 9), instead likewise.")
+    ] = None,
+    translator_reduction: Annotated[
+        int | None, typer.Option(min=1, help="cycada: images are translated so many times smaller (paper 1), likewise.")
+    ] = None,
+    translator_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="cycada: optimiser steps of the translators, likewise; --steps is for f^S."),
+    ] = None,
+    policy_weight: Annotated[
+        float, typer.Option(min=0.0, help="cycada: of the loss that keeps f^S's waypoints; 0 = CycleGAN.")
+    ] = 1.0,
     out: Annotated[Path, typer.Option(help="Folder of checkpoints, cards and training states.")] = Path(
         "runs/transfer"
     ),
@@ -73,12 +89,20 @@ def command(
 
     Writes FOLDER/NAME.safetensors with its card NAME.json, and NAME.training.csv with the losses.
     """
+    from sim2real_bench.distill.cycada.settings import TranslatorSettings
     from sim2real_bench.distill.method import trainings_of
     from sim2real_bench.distill.transfer import TransferRequest
+    from sim2real_bench.presets import preset_named
 
+    values = preset_named(preset).transfer
+    translator = TranslatorSettings(
+        translator_width or values.translator_width, translator_blocks or values.translator_blocks,
+        translator_reduction or values.translator_reduction, translator_steps or values.translator_steps,
+        policy_weight=policy_weight,
+    )  # fmt: skip
     request = TransferRequest(
         proxy, stage, source_data, tuple(target_data or ()), _parts(part or [], proxy_checkpoint), out,
-        mask_augmentation, align_camera, target_images, start_from, image_augmentation,
+        mask_augmentation, align_camera, target_images, start_from, image_augmentation, translator,
     )  # fmt: skip
     trainings = trainings_of(method, request)
 
@@ -86,12 +110,10 @@ def command(
 
     from sim2real_bench.distill.fitting import FitSettings
     from sim2real_bench.distill.training import TrainingConfig, device_named
-    from sim2real_bench.presets import preset_named
 
     device_named(device)
     if threads:
         torch.set_num_threads(threads)
-    values = preset_named(preset).transfer
     config = TrainingConfig(
         steps=steps or values.steps, batch_size=batch_size or values.batch_size,
         learning_rate=lr or values.learning_rate, weight_decay=weight_decay,
