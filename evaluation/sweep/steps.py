@@ -12,6 +12,7 @@ from sim2real_bench.evaluation.recipe.steps import Step
 from sim2real_bench.evaluation.rows import ALL_PROXIES
 
 PROXY_STAGE = "proxy"  # f^P: it reads no target data, and is the same for all sizes
+_PLAIN = ("task-distillation", "modular")  # share their f^P; other methods have one of their own
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class SweepSettings:
         proxy: "map", "camera" or "all".
         images: numbers of target images; each is met by whole episodes, as nearly as possible.
         target_data: folder of the target's labelled data set.
-        proxy_checkpoints: f^P of each proxy.
+        proxy_checkpoints: f^P by "PROXY", for task distillation and modular, or by "METHOD:PROXY".
         out: folder of checkpoints, results, data and picture.
         transfer: further words of every ``transfer`` (preset, steps, width ...).
         evaluate: further words of every ``evaluate`` (preset, episodes, horizon ...).
@@ -117,7 +118,7 @@ def _steps(settings: SweepSettings, point: SweepPoint) -> tuple[Step, Step]:
         "--target-images", str(point.images), "--out", str(point.checkpoint.parent), *settings.transfer,
     ]  # fmt: skip
     if point.proxy and PROXY_STAGE in method_named(point.method).stages:
-        learn += ["--part", f"{PROXY_STAGE}={_proxy_checkpoint(settings, point.proxy)}"]
+        learn += ["--part", f"{PROXY_STAGE}={_proxy_checkpoint(settings, point.method, point.proxy)}"]
     row = f"{point.method}:{point.proxy}" if point.proxy else point.method
     drive = [
         "evaluate", "--methods", point.method, *proxy, "--checkpoint", f"{row}={point.checkpoint}",
@@ -129,7 +130,9 @@ def _steps(settings: SweepSettings, point: SweepPoint) -> tuple[Step, Step]:
     )
 
 
-def _proxy_checkpoint(settings: SweepSettings, proxy: str) -> Path:
-    if proxy not in settings.proxy_checkpoints:
-        raise ConfigurationError(f"f^P of the proxy {proxy!r} is missing: --proxy-checkpoint {proxy}=PATH")
-    return settings.proxy_checkpoints[proxy]
+def _proxy_checkpoint(settings: SweepSettings, method: str, proxy: str) -> Path:
+    known = settings.proxy_checkpoints
+    own = known.get(f"{method}:{proxy}") or (known.get(proxy) if method in _PLAIN else None)
+    if own is None:
+        raise ConfigurationError(f"f^P of {method} ({proxy}) is missing: --proxy-checkpoint {method}:{proxy}=PATH")
+    return own

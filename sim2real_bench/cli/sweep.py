@@ -25,7 +25,11 @@ def command(
         str | None, typer.Option(help="Comma-separated numbers of images, instead of the preset's.")
     ] = None,
     proxy_checkpoint: Annotated[
-        list[str] | None, typer.Option(help="PROXY=PATH: f^P, the same for all sizes; the shipped one when absent.")
+        list[str] | None,
+        typer.Option(
+            help="PROXY=PATH or METHOD:PROXY=PATH: f^P, the same for all sizes. When absent the shipped one, for "
+            "task-distillation and modular."
+        ),
     ] = None,
     preset: Annotated[str, typer.Option(help="quick, standard or paper: sizes, training and driving.")] = "quick",
     out: Annotated[
@@ -125,7 +129,7 @@ def _proxy_checkpoints(texts: list[str]) -> dict[str, Path]:
     for text in texts:
         proxy, _, path = text.partition("=")
         if not proxy or not path:
-            raise ConfigurationError(f"--proxy-checkpoint {text!r}: write PROXY=PATH")
+            raise ConfigurationError(f"--proxy-checkpoint {text!r}: write PROXY=PATH or METHOD:PROXY=PATH")
         found[proxy] = Path(path)
     return found
 

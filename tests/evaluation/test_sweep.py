@@ -77,6 +77,14 @@ def test_every_point_is_a_transfer_and_an_evaluation(tmp_path, target_data):
     assert drive.result == folder / "results" / "table.json"
 
 
+def test_a_method_may_have_a_proxy_policy_of_its_own(tmp_path, target_data):
+    own = PROXIES | {"task-distillation-junctions:map": Path("junctions.safetensors")}
+    methods = ("task-distillation", "task-distillation-junctions")
+    steps = sweep_steps(sweep(tmp_path, target_data, methods=methods, proxy_checkpoints=own))
+    parts = [step.words[-1] for step in steps if step.words[0] == "transfer"]
+    assert parts[:2] == ["proxy=proxy-map.safetensors", "proxy=junctions.safetensors"]
+
+
 def test_all_proxies_and_methods_size_by_size(tmp_path, target_data):
     points = sweep_points(sweep(tmp_path, target_data, methods=("task-distillation", "direct"), proxy="all"))
     assert [point.name for point in points[:4]] == [
@@ -94,7 +102,8 @@ def test_all_proxies_and_methods_size_by_size(tmp_path, target_data):
         ({"proxy": "smell"}, ConfigurationError, "smell"),
         ({"images": (0, 5)}, ConfigurationError, "positive"),
         ({"images": (5, 5)}, ConfigurationError, "each once"),
-        ({"proxy_checkpoints": {}}, ConfigurationError, "--proxy-checkpoint map=PATH"),
+        ({"proxy_checkpoints": {}}, ConfigurationError, "--proxy-checkpoint task-distillation:map=PATH"),
+        ({"methods": ("task-distillation-junctions",)}, ConfigurationError, "task-distillation-junctions:map=PATH"),
     ],
 )
 def test_wrong_settings_are_refused(tmp_path, target_data, changes, error, text):
