@@ -115,7 +115,12 @@ def first_rows(job: Reproduction) -> list[Row]:
     """
     source = ("--source-data", str(job.data("stk")))
     target = ("--target-data", str(job.data("carla")))
-    rows = [Row("direct", None, source)]
+    policy, style = _part(job, "source", "stk-direct"), _part(job, "translator", "carla-stk-translator")
+    rows = [
+        Row("direct", None, source),
+        Row("cycada", None, (*source, *target, *policy)),
+        Row("cycada-raw-control", None, (*source, *policy, *style)),
+    ]
     for proxy in PROXIES:
         teacher = _part(job, "proxy", f"stk-proxy-{proxy}")
         recogniser = _part(job, "recogniser", f"carla-recogniser-{proxy}")
@@ -190,8 +195,9 @@ def _student_steps(job: Reproduction) -> Iterator[Step]:
     for place, (name, row) in enumerate(student_rows(job).items(), start=1):
         yield _transfer(job, row)
         student = ("--driver", "student", "--checkpoint", str(job.weights(row)), "--frames", str(job.own_frames))
+        pushes = ("--push-every", "60", "--push-steer", "0.3")  # a student errs by itself, and recovers less well
         other_starts = ("--preset", job.preset, "--seed", str(job.seed + place))
-        yield _collection(job, name, ("--simulator", "carla", *student, *other_starts))
+        yield _collection(job, name, ("--simulator", "carla", *student, *pushes, *other_starts))
 
 
 def _table_step(job: Reproduction, rows: Sequence[Row]) -> Step:

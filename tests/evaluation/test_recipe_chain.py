@@ -65,6 +65,7 @@ def _stage_networks(words: tuple[str, ...]) -> set[str]:
     stages = {
         "task-distillation": {f"stk-proxy-{proxy}.safetensors" for proxy in proxies},
         "task-distillation-junctions": {"stk-proxy-map-junctions.safetensors"},
+        "cycada": {"carla-stk-translator.safetensors"},
         "modular": {f"carla-recogniser-{proxy}.safetensors" for proxy in proxies},
     }
     return stages.get(method, set())
@@ -80,6 +81,12 @@ def test_the_table_drives_every_network_that_was_trained() -> None:
         method, _, proxy = label.partition(":")
         assert method in methods.split(",")
         method_named(method).key(proxy or None)
+
+
+def test_every_method_that_can_be_trained_is_in_the_recipe() -> None:
+    trainable = {spec.name for spec in METHODS if not spec.is_plug_in and method_named(spec.name).trainings}
+    trained = {values_of(step.words, "--method")[0] for step in reproduction_steps(job()) if "--method" in step.words}
+    assert trained == trainable - {"proxy"}  # f^P of task distillation is its network
 
 
 def test_learning_from_own_drives_takes_no_more_labels() -> None:
