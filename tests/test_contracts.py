@@ -28,6 +28,10 @@ class TestTaskDistillation(MethodContract):
     method = "task-distillation"
 
 
+class TestProxy(MethodContract):
+    method = "proxy"
+
+
 class TestControllers(ControllersContract):
     controllers = "pid-v1"
 

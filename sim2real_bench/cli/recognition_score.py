@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from sim2real_bench.agents.recognisers import RecogniserNetwork
+    from sim2real_bench.distill.modular.recognition import RecognitionExamples
+
+_PICTURED = 12
 
 
 def command(
@@ -14,6 +20,10 @@ def command(
     data: Annotated[Path, typer.Option(help="Data set with images and the labels it recognises.")],
     images: Annotated[
         int | None, typer.Option(min=1, help="Judge about so many images, evenly spread; all when absent.")
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Write a PNG of 12 images beside their masks: road found grey, missed red, imagined blue."),
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="PyTorch threads; all cores when absent.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
@@ -42,9 +52,26 @@ def command(
     indices = judged_indices(examples, images)
     with progress_display("recognition", len(indices), "images") as update:
         counted = road_confusion(network, examples, indices, lambda done, total, text: update(done, text))
+    if picture:
+        _draw(picture, network, examples)
     values = {"images": len(indices), "recognises": network.output} | counted.metrics()
     if as_json:
         typer.echo(json.dumps({"checkpoint": str(checkpoint), "data": str(data)} | values, indent=2))
         return
     for name, value in values.items():
         typer.echo(f"{name:<16} {value:.4f}" if isinstance(value, float) else f"{name:<16} {value}")
+
+
+def _draw(path: Path, network: RecogniserNetwork, examples: RecognitionExamples) -> None:
+    from sim2real_bench.agents.atomic_files import write_atomically
+    from sim2real_bench.distill.modular.pictures import png, recognition_picture
+    from sim2real_bench.distill.modular.recognition import judged_indices
+    from sim2real_bench.errors import ConfigurationError
+
+    content = png(recognition_picture(network, examples, judged_indices(examples, _PICTURED)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write --picture {path}: {error.strerror or error}") from error
+    typer.echo(f"picture: {path}", err=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -66,7 +67,12 @@ def test_the_whole_chain_and_a_piece_of_it(run: Run, make_dataset, tmp_path: Pat
     values = json.loads(judged.stdout)
     assert (values["images"], values["recognises"]) == (12, "map_view")
     assert values["mean_iou"] == pytest.approx((values["road_iou"] + values["rest_iou"]) / 2)
-    assert json.loads(run(*score, "--images", 5).stdout)["images"] == 5
+    drawn = run(*score, "--images", 5, "--picture", tmp_path / "seen.png")
+    assert json.loads(drawn.stdout)["images"] == 5
+    assert cv2.imread(str(tmp_path / "seen.png")).shape == (6 * (64 + 4), 2 * (96 + 64 + 2 * 4), 3)
+    refused = run(*score, "--picture", target / "manifest.json" / "seen.png")
+    assert refused.exit_code == 2
+    assert "cannot write --picture" in refused.stderr
 
 
 @pytest.mark.parametrize(

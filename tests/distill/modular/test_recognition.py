@@ -13,6 +13,7 @@ from sim2real_bench.agents.recognisers import RecogniserNetwork, load_recogniser
 from sim2real_bench.distill.data.rollouts import RolloutDataset
 from sim2real_bench.distill.examples import MIRROR_ONLY, rgb_images
 from sim2real_bench.distill.fitting import FitSettings
+from sim2real_bench.distill.modular.pictures import FALSE_ALARM, HIT, MISS, REJECTION, coloured
 from sim2real_bench.distill.modular.predicted_labels import fit_predicted_proxy, predicted_masks
 from sim2real_bench.distill.modular.recognition import (
     fit_recogniser,
@@ -123,6 +124,11 @@ def test_the_map_policy_reads_predicted_maps(make_dataset, tmp_path: Path) -> No
     path = fit_predicted_proxy(make_dataset("stk"), preparation, blind, "mind", settings(tmp_path, 2))
     network, card = load_checkpoint(path)
     assert (network.channels, network.height_px, card.observation) == (1, 192, "map_view")
+
+
+def test_a_picture_tells_right_from_wrong() -> None:
+    predicted, true = np.array([[1, 0], [1, 0]], bool), np.array([[1, 1], [0, 0]], bool)
+    assert coloured(predicted, true).tolist() == [[list(HIT), list(MISS)], [list(FALSE_ALARM), list(REJECTION)]]
 
 
 def save_blind(path: Path, output: str) -> Path:
