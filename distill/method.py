@@ -147,6 +147,12 @@ for _spec in (
         "train",
     ),
     Spec(
+        "task-distillation-peaks",
+        f"{_HERE}.peaks:TASK_DISTILLATION_PEAKS",
+        "the networks of task distillation, driven to the peaks of their heatmaps (proxy map or camera)",
+        "train",
+    ),
+    Spec(
         "task-distillation-on-policy",
         f"{_HERE}.on_policy:TASK_DISTILLATION_ON_POLICY",
         "task distillation whose student learns also from its own drives of the training town (DAgger)",
