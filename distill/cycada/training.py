@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
-from sim2real_bench.agents.networks import WaypointNetwork
 from sim2real_bench.distill.cycada.adversaries import Adversaries, Opponents
 from sim2real_bench.distill.cycada.pictures import translation_grid, write_grid
 from sim2real_bench.distill.cycada.settings import TranslatorSettings
@@ -57,7 +57,7 @@ def seeded_adversaries(settings: TranslatorSettings, seed: int) -> Adversaries:
 
 def train_translators(
     images: UnpairedImages,
-    policy: WaypointNetwork,
+    policy: nn.Module,
     settings: TranslatorSettings,
     place: TrainingPlace,
     *,
