@@ -206,10 +206,10 @@ class SourceScorer:
         drive = drive_kart(
             env, agent, start.track, duration_s=self._settings.duration_s, seed=start.seed, one_lap=False
         )  # fmt: skip
-        numbers = {
-            name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(drive).items()
-        }
-        return SourceDrive(split=start.split, index=start.index, controller=start.controller, **numbers)
+        facts = {"split": start.split, "index": start.index, "controller": start.controller} | asdict(drive)
+        return SourceDrive.model_validate(
+            {name: round(value, 4) if isinstance(value, float) else value for name, value in facts.items()}
+        )
 
     def _add(self, drive: SourceDrive) -> None:
         self.score = self.score.model_copy(update={"drives": (*self.score.drives, drive)})

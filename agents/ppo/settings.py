@@ -26,7 +26,6 @@ class PpoSettings:
         gae_lambda: of generalised advantage estimation.
         clip: PPO's ratio clip.
         log_std: logarithm of the exploration noise at the start.
-        focus: share of the episodes on tracks drawn by their recent failures; the others are drawn uniformly.
         save_every_steps: between two saved states.
         reward: weights of the reward's terms.
     """
@@ -44,6 +43,5 @@ class PpoSettings:
     gae_lambda: float = 0.95
     clip: float = 0.2
     log_std: float = -0.7
-    focus: float = 0.0
     save_every_steps: int = 50_000
     reward: RewardWeights = field(default_factory=RewardWeights)

@@ -90,10 +90,7 @@ def save_driver(path: Path, model: PPO, settings: PpoSettings, command: str, row
         seed=settings.seed,
         metrics=metrics,
         architecture={"network": "DriverNetwork", "speed_cap_mps": settings.speed_cap_mps},
-        notes=(
-            f"PPO, {settings.workers} karts, discount {settings.discount:g}, "
-            f"focus on failed tracks {settings.focus:g}, reward weights: {weights}"
-        ),
+        notes=f"PPO, {settings.workers} karts, discount {settings.discount:g}, reward weights: {weights}",
     )
     save_tensors(path, driver_of(model).state_dict(), card)
 
@@ -171,9 +168,9 @@ class _Run:
 
 
 def _fingerprint(settings: PpoSettings) -> dict[str, Any]:
-    """What must be the same when a training goes on: all but length, saving, engines and focus."""
+    """What must be the same when a training goes on: everything but its length, its saving and its engines."""
     facts = asdict(settings)
-    for name in ("total_steps", "save_every_steps", "workers", "focus"):
+    for name in ("total_steps", "save_every_steps", "workers"):
         del facts[name]
     return facts
 
@@ -208,7 +205,7 @@ def train_ppo(
         out: folder, made where missing.
         command: goes into the card.
         resume: go on from the state in ``out`` where there is one.
-        tracks: drawn from at each episode's start.
+        tracks: drawn from uniformly at each episode's start.
         report: called after every rollout with the newest row of the learning curve.
         log_folder: TensorBoard events; None for none.
 
@@ -230,7 +227,6 @@ def train_ppo(
         episode_steps=settings.episode_steps,
         speed_cap_mps=settings.speed_cap_mps,
         weights=settings.reward,
-        focus=settings.focus,
     )
     run = _Run(settings, out, command, report)
     try:

@@ -21,7 +21,6 @@ from sim2real_bench.agents.ppo.policy import (
     state_vector,
 )
 from sim2real_bench.agents.ppo.reward import RewardWeights, Transition, reward_terms
-from sim2real_bench.agents.ppo.track_draw import TrackDraw
 from sim2real_bench.envs.observation import MAP_VIEW, SPEED, Observation, driving_action_space
 from sim2real_bench.envs.supertuxkart.environment import SuperTuxKartEnv
 from sim2real_bench.envs.supertuxkart.tracks import Track
@@ -47,7 +46,7 @@ class Lane:
 
     Args:
         env: observes ``map_view`` and ``speed``.
-        tracks: drawn from at each reset, and told how episodes ended.
+        tracks: drawn from uniformly at each reset.
         rng: source of tracks and episode seeds.
         speed_cap_mps: no throttle above this speed.
         weights: of the reward.
@@ -56,7 +55,7 @@ class Lane:
     def __init__(
         self,
         env: SuperTuxKartEnv,
-        tracks: TrackDraw,
+        tracks: Sequence[Track],
         rng: np.random.Generator,
         speed_cap_mps: float,
         weights: RewardWeights,
@@ -69,8 +68,8 @@ class Lane:
         self._sums: dict[str, float] = {}
 
     def reset(self) -> Encoded:
-        """Start an episode on a track that is drawn."""
-        track = self._tracks.draw(self._rng)
+        """Start an episode on a random training track."""
+        track = self._tracks[int(self._rng.integers(len(self._tracks)))]
         self._observation, _ = self.env.reset(
             seed=int(self._rng.integers(2**31)), options={"track": track.name, "reverse": track.reverse}
         )
@@ -103,7 +102,6 @@ class Lane:
         self._add(reward, transition)
         result = {"reward_terms": terms, "TimeLimit.truncated": truncated and not terminated}
         if terminated or truncated:
-            self._tracks.ended(self.env.track, terminated)
             result["episode"] = self._summary(info["distance_m"], terminated)
         return reward, terminated, truncated, result
 
@@ -218,24 +216,21 @@ def make_vector_env(
     episode_steps: int,
     speed_cap_mps: float,
     weights: RewardWeights,
-    focus: float = 0.0,
 ) -> KartVectorEnv:
     """Karts on random tracks with random starts.
 
     Args:
         workers: engines.
-        tracks: drawn from at each episode's start.
+        tracks: drawn from uniformly.
         seed: of all randomness.
         episode_steps: steps of 0.1 s until an episode is cut off.
         speed_cap_mps: no throttle above this speed.
         weights: of the reward.
-        focus: share of the episodes on tracks drawn by their recent failures; the others are drawn uniformly.
     """
-    draw = TrackDraw(tracks, focus)
     lanes = [
         Lane(
             SuperTuxKartEnv(observations=(MAP_VIEW, SPEED), max_steps=episode_steps),
-            draw,
+            tracks,
             np.random.default_rng(sequence),
             speed_cap_mps,
             weights,

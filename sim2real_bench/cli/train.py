@@ -28,10 +28,6 @@ def command(
         int | None, typer.Option(min=1, help="Engine processes, about 100 MB each (default: the preset's).")
     ] = None,
     speed_cap: Annotated[float, typer.Option(min=1.0, help="No throttle above this speed, m/s.")] = 12.0,
-    focus: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help="Share of the episodes on tracks drawn by recent failures, not uniformly."),
-    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder for checkpoint, learning curve and scores (default: runs/train-stk).")
@@ -56,7 +52,7 @@ def command(
     chosen = preset_named(preset).train
     total, count = steps or chosen.total_steps, workers or chosen.workers
     folder = out or Path("runs") / f"train-{source}"
-    settings = _settings(total, count, seed, speed_cap, focus)
+    settings = _settings(total, count, seed, speed_cap)
     if show_config:
         _show_config(settings, folder)
         return
@@ -64,7 +60,7 @@ def command(
     if not evaluate_only:
         line = (
             f"sim2real-bench train --source {source} --steps {total} --workers {count} "
-            f"--speed-cap {speed_cap:g}{f' --focus {focus:g}' if focus else ''} --seed {seed}"
+            f"--speed-cap {speed_cap:g} --seed {seed}"
         )
         _train(settings, folder, line, resume, tensorboard)
     _score(folder, score_seconds, seed)
@@ -77,10 +73,10 @@ def _use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _settings(total: int, workers: int, seed: int, speed_cap: float, focus: float) -> "PpoSettings":
+def _settings(total: int, workers: int, seed: int, speed_cap: float) -> "PpoSettings":
     from sim2real_bench.agents.ppo.settings import PpoSettings
 
-    return PpoSettings(total_steps=total, workers=workers, seed=seed, speed_cap_mps=speed_cap, focus=focus)
+    return PpoSettings(total_steps=total, workers=workers, seed=seed, speed_cap_mps=speed_cap)
 
 
 def _show_config(settings: "PpoSettings", folder: Path) -> None:

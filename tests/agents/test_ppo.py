@@ -21,7 +21,6 @@ from sim2real_bench.agents.ppo.scores import (
     write_scores,
 )
 from sim2real_bench.agents.ppo.settings import PpoSettings
-from sim2real_bench.agents.ppo.track_draw import TrackDraw
 from sim2real_bench.agents.ppo.vector_env import KartVectorEnv, Lane, make_vector_env
 from sim2real_bench.envs.supertuxkart.tracks import TRAIN_TRACKS, Track
 from sim2real_bench.errors import AgentError, CheckpointError, StepTimeoutError
@@ -151,8 +150,7 @@ class _FakeKart:
 
     def reset(self, *, seed, options):
         self.resets += 1
-        self.track = Track(name=options["track"], reverse=options["reverse"])
-        assert self.track in TRAIN_TRACKS
+        assert Track(name=options["track"], reverse=options["reverse"]) in TRAIN_TRACKS
         return observation(), {}
 
     def begin_step(self, action):
@@ -168,24 +166,8 @@ class _FakeKart:
         pass
 
 
-def test_tracks_are_drawn_uniformly_or_by_their_failures():
-    draw = TrackDraw(TRAIN_TRACKS[:3], focus=1.0)
-    for _ in range(40):
-        draw.ended(TRAIN_TRACKS[1], True)
-    draw.ended(TRAIN_TRACKS[2], True)
-    assert list(draw.failure_rates.values()) == pytest.approx([0.0, 1.0, 0.2], abs=1e-3)
-    rng = np.random.default_rng(0)
-    drawn = [draw.draw(rng) for _ in range(2000)]
-    shares = [drawn.count(track) / 2000 for track in TRAIN_TRACKS[:3]]
-    assert shares == pytest.approx([0.01 / 1.23, 1.01 / 1.23, 0.21 / 1.23], abs=0.03)
-    # Without a focus the random numbers are those of plain uniform draws.
-    expected = np.random.default_rng(5).integers(3, size=20)
-    rng, uniform = np.random.default_rng(5), TrackDraw(TRAIN_TRACKS[:3])
-    assert [uniform.draw(rng) for _ in range(20)] == [TRAIN_TRACKS[index] for index in expected]
-
-
 def fake_vector(*karts):
-    lanes = [Lane(kart, TrackDraw(TRAIN_TRACKS), np.random.default_rng(0), 12.0, RewardWeights()) for kart in karts]
+    lanes = [Lane(kart, TRAIN_TRACKS, np.random.default_rng(0), 12.0, RewardWeights()) for kart in karts]
     env = KartVectorEnv(lanes)
     env.reset()
     return env
