@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from sim2real_bench.agents.checkpoints import CheckpointCard, checkpoint_hash, load_checkpoint, weights_path
-from sim2real_bench.agents.inputs import DRIVING_CAMERA
 from sim2real_bench.agents.networks import WaypointNetwork
 from sim2real_bench.agents.translators import TranslatorNetwork, save_translator
 from sim2real_bench.agents.waypoints import CameraGeometry
@@ -99,7 +98,8 @@ def _driven_path_errors(
     """
     chosen = np.unique(np.linspace(0, len(target) - 1, JUDGED).astype(np.int64))
     images = RgbImages(chosen_images(target, chosen))
-    stick = Yardstick("driven_path", [CameraGeometry(DRIVING_CAMERA)], target.stack("waypoints"))
+    geometries = [CameraGeometry(camera) for camera in target.cameras()]
+    stick = Yardstick("driven_path", list(geometries), target.stack("waypoints"))
 
     def error(translate: bool) -> float:
         def shown(rows: Indices) -> Tensor:
