@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sim2real_bench.agents.cards import card_path, read_card
@@ -57,14 +57,18 @@ def resolve_rows(
     return rows
 
 
+def in_table_order(names: Iterable[str]) -> list[str]:
+    """Methods as a table lists them: the paper's in its order, then the others as they come."""
+    places = {name: place for place, name in enumerate(PAPER_ORDER)}
+    return sorted(names, key=lambda name: places.get(name, len(places)))
+
+
 def installed_methods() -> list[str]:
     """This package's methods that can drive with what is installed, in the order of the table.
 
     Those whose weights do not come with the package are left out, and the log names them.
     """
-    names = [spec.name for spec in METHODS if not spec.is_plug_in]
-    places = {name: place for place, name in enumerate(PAPER_ORDER)}
-    names.sort(key=lambda name: places.get(name, len(places)))  # stable: the rest as registered
+    names = in_table_order(spec.name for spec in METHODS if not spec.is_plug_in)
     missing = [name for name in names if not _has_weights(name)]
     if missing:
         _LOG.warning("left out, because their weights are not in this installation: %s", ", ".join(missing))

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from sim2real_bench.distill.method import method_named
 from sim2real_bench.evaluation.recipe.steps import Step
+from sim2real_bench.evaluation.rows import in_table_order
 from sim2real_bench.presets import Preset, preset_named
 
 PROXIES = ("map", "camera")
 NETWORKS, FIRST_STAGE = "networks", "networks/first-stage"
 BENCHMARK = ("--source", "stk", "--target", "carla")
+UNTRAINED = ("proxy", "task-distillation-peaks")  # drive networks of other rows
 TEST_TOWN = "MiniTown02"
 STUDENTS = {"carla-student": "task-distillation", "carla-student-junctions": "task-distillation-junctions"}
 """Data set to the method whose network drives for it."""
@@ -201,12 +203,12 @@ def _student_steps(job: Reproduction) -> Iterator[Step]:
 
 
 def _table_step(job: Reproduction, rows: Sequence[Row]) -> Step:
-    methods = ["reference", "proxy", *dict.fromkeys(row.method for row in rows)]
-    networks = [(row.method, row.proxy, job.weights(row)) for row in rows]
-    networks += [("proxy", proxy, job.network(f"stk-proxy-{proxy}")) for proxy in PROXIES]
-    given = [f"{method}:{proxy}={path}" if proxy else f"{method}={path}" for method, proxy, path in networks]
+    driven = [*rows, *(Row(name, proxy, ()) for name in UNTRAINED for proxy in method_named(name).proxies)]
+    methods = in_table_order(dict.fromkeys(["reference", *(row.method for row in driven)]))
     words = ["evaluate", *BENCHMARK, "--methods", ",".join(methods), *job.common]
-    words += [word for text in given for word in ("--checkpoint", text)]
+    for row in driven:
+        label = f"{row.method}:{row.proxy}" if row.proxy else row.method
+        words += ["--checkpoint", f"{label}={job.weights(row)}"]
     folder = job.out / "results"
     return Step("evaluate", (*words, "--out", str(folder)), folder / "table.json", job.driving)
 

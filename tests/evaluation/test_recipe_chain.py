@@ -87,6 +87,8 @@ def test_every_method_that_can_be_trained_is_in_the_recipe() -> None:
     trainable = {spec.name for spec in METHODS if not spec.is_plug_in and method_named(spec.name).trainings}
     trained = {values_of(step.words, "--method")[0] for step in reproduction_steps(job()) if "--method" in step.words}
     assert trained == trainable - {"proxy"}  # f^P of task distillation is its network
+    (driven,) = (values_of(step.words, "--methods")[0] for step in reproduction_steps(job()) if step.name == "evaluate")
+    assert sorted(driven.split(",")) == sorted(spec.name for spec in METHODS if not spec.is_plug_in)
 
 
 def test_learning_from_own_drives_takes_no_more_labels() -> None:
