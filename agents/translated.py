@@ -140,7 +140,7 @@ _LOADERS: dict[str, Callable[[Mapping[str, Path]], TranslatedPolicy | RawControl
 
 
 def _ready(translator: TranslatorNetwork) -> TranslatorNetwork:
-    return translator.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return translator.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _image(observation: Observation) -> Tensor:

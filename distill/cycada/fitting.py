@@ -75,14 +75,13 @@ def fit_translators(
         "target_images": float(len(images.target)),
     }
     errors = _driven_path_errors(target, network.cpu(), networks.to_source)
-    pairs = ((names[0], networks.to_source, errors), (names[1], networks.to_target, {}))
-    for name, made, measured in pairs:
+    for name, made in zip(names, (networks.to_source, networks.to_target), strict=True):
         card = CheckpointCard(
             observation=RGB,
             command=settings.command,
             seed=settings.training.seed,
             data=data,
-            metrics=metrics | measured,
+            metrics=metrics | (errors if made is networks.to_source else {}),
             notes=f"CyCADA's translator, trained both ways without pairs: {asdict(translator)}",
         )
         save_translator(settings.out / name, made, card)

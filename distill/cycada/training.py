@@ -95,11 +95,11 @@ def train_translators(
     opponents = Opponents(networks, settings)
     whole = f"{settings}, seed {seed}, {identity}"
     standing = read_training(place.state, opponents, whole) if resume and place.state.exists() else Standing()
-    judge = policy.to(where).eval().requires_grad_(False)
+    frozen = policy.to(where).eval().requires_grad_(False)
     while standing.step < settings.steps:
         random = np.random.default_rng([seed, _STREAM, standing.step])
         source, target = (side.to(where) for side in images.batch(settings.batch_size, random))
-        values = opponents.step(standing.step, source, target, judge, random)
+        values = opponents.step(standing.step, source, target, frozen, random)
         _require_finite(values, standing.step + 1)
         standing = standing.after(values)
         progress(standing.step, settings.steps, _words(standing))
