@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sim2real_bench.agents.cards import card_path, read_card
-from sim2real_bench.agents.source_scores import source_distance_m
+from sim2real_bench.agents.source_scores import read_source_score, source_distance_m
 from sim2real_bench.distill.method import METHODS, PROXIES, checkpoint_for, method_named, method_supervision
-from sim2real_bench.errors import CheckpointError, ConfigurationError
+from sim2real_bench.errors import CheckpointError, ConfigurationError, DataError
 from sim2real_bench.evaluation.benchmarks import Benchmark, choose
 from sim2real_bench.evaluation.plan import STANDARD_CONTROLLERS, MethodRow
 
@@ -23,7 +23,10 @@ PAPER_ORDER = (
 
 
 def resolve_rows(
-    methods: Sequence[str], proxy: str = ALL_PROXIES, checkpoints: Mapping[str, Path] | None = None
+    methods: Sequence[str],
+    proxy: str = ALL_PROXIES,
+    checkpoints: Mapping[str, Path] | None = None,
+    source_scores: Path | None = None,
 ) -> tuple[MethodRow, ...]:
     """One row for each method, or for each proxy of a method that has them.
 
@@ -31,8 +34,10 @@ def resolve_rows(
         methods: registered names.
         proxy: ``map``, ``camera``, another one that a method has, or ``all``; methods without a proxy do not mind.
         checkpoints: row label to weights, for rows that do not use the shipped ones.
+        source_scores: folder that ``sim2real-bench source-score`` wrote, besides the scores that come with the package.
 
     Raises:
+        DataError: a file of ``source_scores`` cannot be read.
         UnknownNameError: an unknown method or proxy, with the nearest names.
         ConfigurationError: a repeated method, or a checkpoint for a row that is not evaluated.
         CheckpointError: weights that cannot be read.
@@ -49,7 +54,8 @@ def resolve_rows(
         if proxy == ALL_PROXIES or one in (None, proxy)
     ]
     weights = checkpoints or {}
-    rows = tuple(_row(name, one, weights) for name, one in chosen)
+    scores = _scores_in(source_scores)
+    rows = tuple(_row(name, one, weights, scores) for name, one in chosen)
     unused = sorted(set(weights) - {row.label for row in rows})
     if unused:
         labels = ", ".join(row.label for row in rows)
@@ -123,7 +129,17 @@ def controller_ids(benchmark: Benchmark, name: str) -> tuple[int, ...]:
     return benchmark.controllers if name == benchmark.controller_set else tuple(range(count))
 
 
-def _row(method: str, proxy: str | None, checkpoints: Mapping[str, Path]) -> MethodRow:
+def _scores_in(folder: Path | None) -> dict[str, float]:
+    """Hash of the weights to metres on held-out tracks, for the finished scores of a folder."""
+    if folder is None:
+        return {}
+    scores = [read_source_score(path) for path in sorted(folder.glob("*.json"))]
+    if not scores:
+        raise DataError(f"--source-scores {folder} holds no score; make some with: sim2real-bench source-score")
+    return {score.weights_sha256: metres for score in scores if (metres := score.distance_m()) is not None}
+
+
+def _row(method: str, proxy: str | None, checkpoints: Mapping[str, Path], scores: Mapping[str, float]) -> MethodRow:
     label = MethodRow(method=method, proxy=proxy).label
     path = checkpoints.get(label) or checkpoint_for(method, proxy)
     return MethodRow(
@@ -131,11 +147,11 @@ def _row(method: str, proxy: str | None, checkpoints: Mapping[str, Path]) -> Met
         proxy=proxy,
         checkpoint_hash=_weights_hash(path) if path else "",
         supervision=method_supervision(method, proxy),
-        source_distance_m=_source_distance_m(path) if path else None,
+        source_distance_m=_source_distance_m(path, scores) if path else None,
     )
 
 
-def _source_distance_m(path: Path) -> float | None:
+def _source_distance_m(path: Path, scores: Mapping[str, float]) -> float | None:
     """How far the policy that was carried over drives in its source simulator; None where nobody measured it.
 
     It is the row's own network (f^S, f^P), the teacher of its network (f^P of f^T), or one of its parts.
@@ -144,7 +160,7 @@ def _source_distance_m(path: Path) -> float | None:
         return None
     card = read_card(path)
     hashes = (card.weights_sha256, card.data.get("teacher", ""), *card.part_hashes)
-    return next((metres for digest in hashes if (metres := source_distance_m(digest))), None)
+    return next((metres for one in hashes if (metres := scores.get(one) or source_distance_m(one))), None)
 
 
 def _weights_hash(path: Path) -> str:

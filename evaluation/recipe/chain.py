@@ -92,6 +92,11 @@ class Reproduction:
         return self.network(row.checkpoint, row.folder)
 
     @property
+    def scores(self) -> Path:
+        """The folder of the source scores."""
+        return self.out / "source-scores"
+
+    @property
     def own_frames(self) -> int:
         """Labelled images that a student collects."""
         return round(OWN_SHARE * self.values.collect.frames)
@@ -105,6 +110,7 @@ def reproduction_steps(job: Reproduction) -> list[Step]:
         *(_transfer(job, row) for row in first),
         *_student_steps(job),
         *(_transfer(job, row) for row in second),
+        _source_score_step(job),
         _table_step(job, [*first, *second]),
         *_study_steps(job),
     ]
@@ -202,10 +208,18 @@ def _student_steps(job: Reproduction) -> Iterator[Step]:
         yield _collection(job, name, ("--simulator", "carla", *student, *pushes, *other_starts))
 
 
+def _source_score_step(job: Reproduction) -> Step:
+    """How far the policies that are carried over drive where they come from."""
+    policies = [str(job.network(name)) for name in ("stk-direct", "stk-proxy-camera", *TEACHERS.values())]
+    words = ("source-score", *policies, "--splits", "held-out", "--seed", str(job.seed), "--out", str(job.scores))
+    return Step("source-score", words, job.scores / "source_scores.md")
+
+
 def _table_step(job: Reproduction, rows: Sequence[Row]) -> Step:
     driven = [*rows, *(Row(name, proxy, ()) for name in UNTRAINED for proxy in method_named(name).proxies)]
     methods = in_table_order(dict.fromkeys(["reference", *(row.method for row in driven)]))
     words = ["evaluate", *BENCHMARK, "--methods", ",".join(methods), *job.common]
+    words += ["--source-scores", str(job.scores)]
     for row in driven:
         label = f"{row.method}:{row.proxy}" if row.proxy else row.method
         words += ["--checkpoint", f"{label}={job.weights(row)}"]

@@ -40,6 +40,7 @@ def requested_configuration(
     town: str | None,
     seed: int,
     controllers: str | None = None,
+    source_scores: Path | None = None,
 ) -> Configuration:
     """The configuration of what was typed.
 
@@ -55,6 +56,7 @@ def requested_configuration(
         town: instead of the benchmark's.
         seed: draws the episodes.
         controllers: a set of controllers instead of the benchmark's own.
+        source_scores: folder with how far the policies drive in the source simulator.
 
     Raises:
         ConfigurationError: something that cannot be used.
@@ -77,7 +79,7 @@ def requested_configuration(
         preset=preset,
         episodes_per_controller=episodes or values.episodes_per_controller,
         horizon_ticks=horizon or values.horizon_ticks,
-        rows=resolve_rows(methods, proxy, checkpoints),
+        rows=resolve_rows(methods, proxy, checkpoints, source_scores),
         agents=AGENTS,
         controllers_hash=controllers_hash(controller_set),
         town=town,

@@ -38,6 +38,9 @@ def command(
         list[str] | None,
         typer.Option(help="METHOD=PATH or METHOD:PROXY=PATH: weights to use instead of the shipped ones; repeatable."),
     ] = None,
+    source_scores: Annotated[
+        Path | None, typer.Option(help="Folder of source-score, for the retained fractions of your own weights.")
+    ] = None,
     controllers: Annotated[
         str | None, typer.Option(help="Set of controllers instead of the benchmark's own; not ranked with those.")
     ] = None,
@@ -131,7 +134,7 @@ def command(
     checkpoints = parse_checkpoints(checkpoint or [])
     configuration = requested_configuration(
         f"{source}-{target}", preset, methods_in(methods, preset), proxy, checkpoints, backend, episodes, horizon,
-        town, seed, controllers,
+        town, seed, controllers, source_scores,
     )  # fmt: skip
     simulators = SimulatorOptions(
         host, port, workers, launch, launch_docker, recycle_after, memory_limit, ray_cpus if executor == "ray" else None

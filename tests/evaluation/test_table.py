@@ -11,6 +11,8 @@ from rich.console import Console
 from scipy import stats
 
 from sim2real_bench.agents.cards import CheckpointCard
+from sim2real_bench.agents.source_scores import SourceDrive, SourceScore
+from sim2real_bench.errors import DataError
 from sim2real_bench.evaluation import rows as evaluation_rows
 from sim2real_bench.evaluation.plan import make_plan
 from sim2real_bench.evaluation.records import EpisodeResult, Outcome, episode_key, make_record
@@ -206,13 +208,14 @@ def test_the_source_distance_is_found_by_the_hashes_of_a_card(tmp_path, monkeypa
         path.with_suffix(".json").write_text(
             CheckpointCard(observation="rgb", command="", seed=0, **card).model_dump_json()
         )
-        return evaluation_rows._source_distance_m(path)
+        return evaluation_rows._source_distance_m(path, {"own": 500.0})
 
     assert found(weights_sha256="policy") == 300.0
     assert found(weights_sha256="student", data={"teacher": "teacher"}) == 400.0
     assert found(parts={"translator": "t", "policy": "p"}, data={"translator": "unknown", "policy": "policy"}) == 300.0
+    assert found(weights_sha256="own", data={"teacher": "teacher"}) == 500.0
     assert found(weights_sha256="unknown") is None
-    assert evaluation_rows._source_distance_m(tmp_path / "of-a-plug-in.bin") is None
+    assert evaluation_rows._source_distance_m(tmp_path / "of-a-plug-in.bin", {}) is None
 
 
 @pytest.mark.parametrize(
@@ -265,3 +268,22 @@ def test_tables_depend_on_plan_and_records_alone(tmp_path):
         write_table(build_table(plan, order), tmp_path / folder)
     for name in ("table.json", "table.csv", "table.md"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_source_scores_of_a_folder_are_read(tmp_path):
+    drive = SourceDrive(
+        split="held-out", index=0, controller=0, track="t", reverse=False, ended="time", progress_m=900.0,
+        track_share=1.0, driven_s=240.0, off_road=0.0, off_centre_m=0.5, steer_change=0.0, rescues=0,
+    )  # fmt: skip
+    score = SourceScore(
+        name="mine", weights_sha256="ab", observation="rgb", seed=0, duration_s=240.0, target_speed_kmh=20.0, starts=1,
+        splits=("held-out",), drives=(drive,),
+    )  # fmt: skip
+    with pytest.raises(DataError, match="holds no score"):
+        evaluation_rows.resolve_rows(["reference"], source_scores=tmp_path)
+    (tmp_path / "mine.json").write_text(score.model_dump_json())
+    unfinished = score.model_copy(update={"weights_sha256": "cd", "drives": ()})
+    (tmp_path / "other.json").write_text(unfinished.model_dump_json())
+    assert evaluation_rows._scores_in(tmp_path) == {"ab": 900.0}
+    (row_without_weights,) = evaluation_rows.resolve_rows(["reference"], source_scores=tmp_path)
+    assert row_without_weights.source_distance_m is None
