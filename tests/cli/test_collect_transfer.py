@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sim2real_bench.agents.checkpoints import read_card
+from sim2real_bench.agents.checkpoints import CheckpointCard, read_card, save_checkpoint
+from sim2real_bench.agents.networks import WaypointNetwork
 from sim2real_bench.cli import _guarded, collect, transfer
 from sim2real_bench.distill.data.episode import EpisodeArrays, EpisodeNote, pack_map_view
 from sim2real_bench.distill.data.rollouts import RolloutConfig, RolloutDataset, RolloutWriter
@@ -95,6 +97,36 @@ def test_task_distillation_writes_teacher_and_student(
     assert read_card(tmp_path / f"stk-proxy-{proxy}").weights_sha256 == teacher.weights_sha256
 
 
+@pytest.mark.parametrize("method", ["task-distillation-on-policy", "task-distillation-plus"])
+def test_second_stages_learn_from_several_data_sets_and_start_from_a_student(
+    run: Run, data: dict[str, Path], tmp_path: Path, method: str
+) -> None:
+    driven = shutil.copytree(data["carla"], tmp_path / "driven")
+    (driven / "manifest.json").unlink()
+    config = RolloutDataset(data["carla"]).config.model_copy(update={"driver": "student"})
+    RolloutWriter(driven, config, "sim2real-bench collect").finish(1)
+    for name, network in (("f-p", WaypointNetwork(1, 0.05, 192, 192)), ("f-t", WaypointNetwork(3, 0.05, 32, 64))):
+        observation = {1: "map_view", 3: "rgb"}[network.channels]
+        save_checkpoint(tmp_path / name, network, CheckpointCard(observation=observation, command="", seed=0))
+    result = run(
+        "transfer", "--method", method, "--proxy", "map", "--target-data", data["carla"], "--target-data", driven,
+        "--target-images", 8, "--part", f"proxy={tmp_path / 'f-p.safetensors'}", "--start-from",
+        tmp_path / "f-t.safetensors", "--out", tmp_path / "a", *TINY,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    card = read_card(tmp_path / "a" / f"stk-carla-{method}-map")
+    first = RolloutDataset(data["carla"]).first(4)
+    assert (card.data["target"], card.data["target-2"]) == (first.hash, RolloutDataset(driven).hash)
+    assert card.data["start"] == read_card(tmp_path / "f-t").weights_sha256
+    words = shlex.split(card.command.replace(str(tmp_path / "a"), str(tmp_path / "b")))
+    assert run(*words[1:]).exit_code == 0
+    again = read_card(tmp_path / "b" / f"stk-carla-{method}-map")
+    assert again.weights_sha256 == card.weights_sha256
+    refused = run(*words[1:], "--target-images", 4)
+    assert refused.exit_code == 2
+    assert "hold 4 images already" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
@@ -128,6 +160,9 @@ def test_the_resolved_collection_can_be_shown(run: Run) -> None:
     [
         (("--simulator", "doom"), "unknown simulator"),
         (("--simulator", "carla", "--driver", "ppo"), "'ppo' does not drive 'carla'"),
+        (("--simulator", "carla", "--driver", "student"), "needs --checkpoint"),
+        (("--simulator", "stk", "--driver", "student"), "'student' does not drive 'stk'"),
+        (("--simulator", "carla", "--checkpoint", "x"), "'reference' has no weights"),
         (("--simulator", "carla", "--observations", "rgb,depth"), "cannot be recorded"),
         (("--simulator", "carla", "--weathers", "hail"), "weather 'hail' is unknown"),
         (("--simulator", "stk", "--split", "all"), "choose train or held-out"),
