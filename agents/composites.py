@@ -64,8 +64,13 @@ def load_parts(path: Path, kind: str) -> tuple[dict[str, Path], CheckpointCard]:
     return {role: _verified(path, role, stem, tensors[role]) for role, stem in card.parts.items()}, card
 
 
-def copy_checkpoint(path: Path, folder: Path) -> Path:
+def copy_checkpoint(path: Path, folder: Path, replace: bool = False) -> Path:
     """Copy a checkpoint with its card and all its parts into a folder, where it does not lie there already.
+
+    Args:
+        path: of the checkpoint.
+        folder: where to.
+        replace: overwrite other checkpoints of these names.
 
     Returns:
         The weights file there.
@@ -75,18 +80,19 @@ def copy_checkpoint(path: Path, folder: Path) -> Path:
     """
     for member in with_parts(path):
         for source in (weights_path(member), card_path(member)):
-            _copy(source, folder / source.name)
+            _copy(source, folder / source.name, replace)
     return folder / weights_path(path).name
 
 
-def _copy(source: Path, destination: Path) -> None:
+def _copy(source: Path, destination: Path, replace: bool) -> None:
     try:
         if destination.exists():
             if destination.samefile(source) or destination.read_bytes() == source.read_bytes():
                 return
-            raise CheckpointError(
-                f"{destination} is there already and is not {source}; choose another folder, or rename one of them"
-            )
+            if not replace:
+                raise CheckpointError(
+                    f"{destination} is there already and is not {source}; choose another folder, or rename one of them"
+                )
         destination.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(destination, source.read_bytes())
         shutil.copymode(source, destination)

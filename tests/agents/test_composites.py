@@ -95,6 +95,7 @@ def test_another_checkpoint_of_the_same_name_is_not_overwritten(composite: Path,
     with pytest.raises(CheckpointError, match=r"mind-1\.safetensors is there already and is not"):
         copy_checkpoint(composite, tmp_path / "there")
     assert other.read_bytes() == kept
+    load_parts(copy_checkpoint(composite, tmp_path / "there", replace=True), "pair")
 
 
 def test_a_name_no_card_may_hold_is_refused(tmp_path: Path) -> None:
