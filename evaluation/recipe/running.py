@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from sim2real_bench.evaluation.recipe.steps import Step
 LOG_FOLDER = "logs"
 _WRONG_USAGE = 2
 _LOOK_EVERY_S = 2.0
-_GRACE_S = 60.0  # for a command to end in order
+_GRACE_S = 20.0  # for a command to end in order; half of it where it may wait for one of its own
 _TAIL_BYTES = 4096
 Launch = Callable[[Sequence[str]], Sequence[str]]
 
@@ -105,14 +106,28 @@ def _run(number: int, step: Step, log: Path, journal: Journal, progress: StepPro
                 return process.wait(_LOOK_EVERY_S)
             except subprocess.TimeoutExpired:
                 progress.says(number, step, _end_of(log, lines=1))
-    finally:
-        if process.poll() is None:  # this run was interrupted: the command ends in order, and can be continued
+    except BaseException as error:
+        _end(process, told=type(error) is KeyboardInterrupt)
+        raise
+
+
+def _end(process: subprocess.Popen[bytes], told: bool) -> None:
+    """Let a command end in order, so that it can be continued: as Ctrl-C does, or else by SIGTERM, or at last by force.
+
+    Args:
+        process: of the command.
+        told: by the terminal, which sends Ctrl-C to both of us; a second one would disturb its clean-up.
+    """
+    if not told:
+        process.send_signal(signal.SIGINT)
+    for patience_s in (_GRACE_S / 2 if told else _GRACE_S, _GRACE_S):
+        try:
+            process.wait(patience_s)
+            return
+        except subprocess.TimeoutExpired:
             process.terminate()
-            try:
-                process.wait(_GRACE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    process.kill()
+    process.wait()
 
 
 def _end_of(log: Path, lines: int = 12) -> str:
