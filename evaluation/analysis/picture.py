@@ -57,7 +57,7 @@ def _draw(axes: Axes, analysis: Analysis) -> None:
         axes.errorbar(
             [row.product.value], [row.distance_m.value], xerr=_reach(row.product), yerr=_reach(row.distance_m),
             label=row.label, capsize=3, markersize=6, linewidth=1.2, linestyle="none",
-            color=_COLOURS[place % len(_COLOURS)], marker=_MARKERS[(place // len(_COLOURS) + place) % len(_MARKERS)],
+            color=_COLOURS[place % len(_COLOURS)], marker=_MARKERS[(place + place // len(_COLOURS)) % len(_MARKERS)],
         )  # fmt: skip
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("product of the row's accuracies (95 % interval)")

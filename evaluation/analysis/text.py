@@ -20,6 +20,7 @@ from sim2real_bench.evaluation.analysis.shares import Estimate
 from sim2real_bench.evaluation.files import write_result_file
 
 JSON_FILE, MARKDOWN_FILE = "analysis.json", "analysis.md"
+_PLACES_NAMED = 3
 _COLUMNS = (
     (f"{SOURCE_IMAGE} or {SOURCE_LABEL}", (SOURCE_IMAGE, SOURCE_LABEL)),
     (f"{IMAGE_OVERLAP} or {LABEL_OVERLAP}", (IMAGE_OVERLAP, LABEL_OVERLAP)),
@@ -60,8 +61,13 @@ def _domain_line(name: str, domain: Domain) -> str:
     which = "held-out" if domain.held_out else "unseen"
     return (
         f"{name}: {domain.samples} samples of {domain.episodes} {which} episodes of {domain.data} "
-        f"({', '.join(domain.places)}); the driver's own paths are right in {estimate(domain.driver)}."
+        f"({_places(domain.places)}); the driver's own paths are right in {estimate(domain.driver)}."
     )
+
+
+def _places(places: tuple[str, ...]) -> str:
+    more = len(places) - _PLACES_NAMED
+    return ", ".join(places[:_PLACES_NAMED]) + (f" and {more} more places" if more > 0 else "")
 
 
 def _rows(analysis: Analysis) -> str:
