@@ -2,9 +2,8 @@
 
 Source: "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks" (Zhu et al., ICCV 2017),
 appendix 7.2, and its released code; CyCADA ("CyCADA: Cycle-Consistent Adversarial Domain Adaptation", Hoffman et al.,
-ICML 2018) uses the same network. What can differ here, so that a CPU trains it and drives with it: fewer channels, an
-image that is made smaller before it and larger again after it, and a network that changes the image instead of painting
-it anew.
+ICML 2018) uses the same network. Two things differ here, so that it drives on a CPU: fewer channels, and an image that
+is made smaller before it and larger again after it.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ TRANSLATOR_KIND = "translator"
 PAPER_WIDTH, PAPER_BLOCKS = 64, 9
 _STRIDE = 4  # of the two convolutions that make the image smaller
 _WEIGHT_DEVIATION = 0.02
-_REACH = 2.0  # of a change: from black to white, in [-1, 1]
-_LIMITS = {"width": 512, "blocks": 32, "reduction": 16, "skip": 1}  # beyond them a card is refused
+_LIMITS = {"width": 512, "blocks": 32, "reduction": 16}  # beyond them a card is refused
 
 
 class _ResidualBlock(nn.Module):
@@ -52,21 +50,18 @@ class TranslatorNetwork(nn.Module):
         width: channels of the first convolution; 64 in the paper.
         blocks: residual blocks; 9 in the paper.
         reduction: the image is made smaller by this whole number first; 1 in the paper.
-        skip: the layers' answer is added to the image, from nothing at first; False in the paper. A short training then
-            need not first learn to paint what is there.
 
     Raises:
         ConfigurationError: one of them is not positive.
     """
 
-    def __init__(self, width: int, blocks: int, reduction: int = 1, skip: bool = False) -> None:
+    def __init__(self, width: int, blocks: int, reduction: int = 1) -> None:
         super().__init__()
         if min(width, blocks, reduction) < 1:
             raise ConfigurationError(
                 f"translator with width={width}, blocks={blocks}, reduction={reduction}: all must be positive"
             )
-        self.width, self.blocks, self.reduction, self.skip = width, blocks, reduction, bool(skip)
-        last = nn.Conv2d(width, 3, 7)
+        self.width, self.blocks, self.reduction = width, blocks, reduction
         self.layers = nn.Sequential(
             *_convolution(3, width, 7, 3, nn.ReLU(inplace=True)),
             *_smaller(width, 2 * width),
@@ -75,17 +70,15 @@ class TranslatorNetwork(nn.Module):
             *_larger(4 * width, 2 * width),
             *_larger(2 * width, width),
             nn.ReflectionPad2d(3),
-            last,
+            nn.Conv2d(width, 3, 7),
             nn.Tanh(),
         )
         draw_normal_weights(self)
-        if skip:
-            nn.init.zeros_(last.weight)
 
     @property
     def architecture(self) -> dict[str, int | float | str]:
         """The arguments that rebuild this network."""
-        return {"width": self.width, "blocks": self.blocks, "reduction": self.reduction, "skip": int(self.skip)}
+        return {"width": self.width, "blocks": self.blocks, "reduction": self.reduction}
 
     def forward(self, images: Tensor) -> Tensor:
         """Translate images that were made smaller already.
@@ -104,8 +97,8 @@ class TranslatorNetwork(nn.Module):
                 f"images of shape {tuple(images.shape)} for a translator: needed are three channels and sides that "
                 f"are multiples of {_STRIDE * self.reduction} before they are made smaller {self.reduction} times"
             )
-        answer: Tensor = self.layers(images)
-        return F.hardtanh(images + _REACH * answer) if self.skip else answer
+        result: Tensor = self.layers(images)
+        return result
 
     def translate(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) images in [0, 1] in the other style, of the same size and range."""
@@ -163,12 +156,7 @@ def load_translator(path: Path) -> tuple[TranslatorNetwork, CheckpointCard]:
     Raises:
         CheckpointError: a file is missing, corrupt, or does not fit the architecture in the card.
     """
-    return load_network(path, TRANSLATOR_KIND, _translator)
-
-
-def _translator(card: CheckpointCard) -> TranslatorNetwork:
-    sizes = promised_sizes(card, _LIMITS)
-    return TranslatorNetwork(sizes["width"], sizes["blocks"], sizes["reduction"], bool(sizes["skip"]))
+    return load_network(path, TRANSLATOR_KIND, lambda card: TranslatorNetwork(**promised_sizes(card, _LIMITS)))
 
 
 def translated_image(network: TranslatorNetwork, image: Tensor) -> Tensor:

@@ -61,7 +61,6 @@ class TransferSettings:
         translator_width: channels of CyCADA's translators; 64 is the paper's.
         translator_blocks: their residual blocks; 9 is the paper's.
         translator_reduction: images are made smaller by this number before they are translated.
-        translator_skip: they change the image instead of painting it anew.
         translator_steps: their optimiser steps, of one image of each side.
     """
 
@@ -73,7 +72,6 @@ class TransferSettings:
     translator_width: int = 16
     translator_blocks: int = 6
     translator_reduction: int = 2
-    translator_skip: bool = True
     translator_steps: int = 6_000
 
 
@@ -136,7 +134,6 @@ PRESETS: dict[str, Preset] = {
             translator_width=64,
             translator_blocks=9,
             translator_reduction=1,
-            translator_skip=False,
             translator_steps=200_000,
         ),
         SweepSettings(images=(500, 1_000, 2_500, 5_000, 10_000)),

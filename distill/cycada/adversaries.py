@@ -38,7 +38,7 @@ class Adversaries(nn.Module):
     def __init__(self, settings: TranslatorSettings) -> None:
         super().__init__()
         self.settings = settings
-        shape = (settings.width, settings.blocks, settings.reduction, settings.skip)
+        shape = (settings.width, settings.blocks, settings.reduction)
         self.to_source, self.to_target = TranslatorNetwork(*shape), TranslatorNetwork(*shape)
         self.judge_source, self.judge_target = Discriminator(settings.width), Discriminator(settings.width)
 

@@ -15,7 +15,6 @@ class TranslatorSettings:
         width: channels of the first convolution of generators and discriminators; 64 in the paper.
         blocks: residual blocks of a generator; 9 in the paper.
         reduction: images are made smaller by this whole number before they are translated; 1 in the paper.
-        skip: a translator changes the image instead of painting it anew; False in the paper.
         steps: optimiser steps; 2 million in CycleGAN's (200 epochs of 10,000 images).
         batch_size: images of each side per step; 1 in the paper.
         learning_rate: Adam's step size; constant for the first half, then linearly to 0.
@@ -28,7 +27,6 @@ class TranslatorSettings:
     width: int = 16
     blocks: int = 6
     reduction: int = 2
-    skip: bool = True
     steps: int = 6_000
     batch_size: int = 1
     learning_rate: float = 2e-4

@@ -81,7 +81,6 @@ def _translator_words(translator: TranslatorSettings) -> tuple[str, ...]:
     return (
         "--translator-width", str(translator.width), "--translator-blocks", str(translator.blocks),
         "--translator-reduction", str(translator.reduction), "--translator-steps", str(translator.steps),
-        "--translator-skip" if translator.skip else "--no-translator-skip",
         "--policy-weight", repr(translator.policy_weight),
     )  # fmt: skip
 

@@ -52,9 +52,6 @@ def command(
     translator_reduction: Annotated[
         int | None, typer.Option(min=1, help="cycada: images are translated so many times smaller (paper 1), likewise.")
     ] = None,
-    translator_skip: Annotated[
-        bool | None, typer.Option(help="cycada: translators change the image instead of painting it anew, likewise.")
-    ] = None,
     translator_steps: Annotated[
         int | None,
         typer.Option(min=1, help="cycada: optimiser steps of the translators, likewise; --steps is for f^S."),
@@ -100,9 +97,7 @@ def command(
     values = preset_named(preset).transfer
     translator = TranslatorSettings(
         translator_width or values.translator_width, translator_blocks or values.translator_blocks,
-        translator_reduction or values.translator_reduction,
-        values.translator_skip if translator_skip is None else translator_skip,
-        translator_steps or values.translator_steps,
+        translator_reduction or values.translator_reduction, translator_steps or values.translator_steps,
         policy_weight=policy_weight,
     )  # fmt: skip
     request = TransferRequest(

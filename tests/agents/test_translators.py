@@ -39,18 +39,6 @@ def test_an_image_keeps_its_size_and_range() -> None:
     torch.testing.assert_close(translated[1:], alone, atol=1e-5, rtol=0)  # no image changes another's style
 
 
-def test_with_a_skip_it_begins_by_changing_nothing_and_can_change_everything() -> None:
-    network = TranslatorNetwork(4, 1, skip=True)
-    images = torch.rand(1, 3, 16, 16) * 2.0 - 1.0
-    assert torch.equal(network(images), images)
-    last = network.layers[-2]
-    torch.nn.init.constant_(last.bias, 20.0)
-    assert torch.equal(network(images), torch.ones_like(images))
-    torch.nn.init.constant_(last.bias, -0.5)
-    wanted = (images + 2.0 * torch.tanh(torch.tensor(-0.5))).clamp(-1.0, 1.0)
-    torch.testing.assert_close(network(images), wanted)
-
-
 def test_making_smaller_and_larger_by_hand() -> None:
     image = torch.tensor([[0.0, 1.0], [0.5, 0.5]]).expand(1, 3, 2, 2)
     assert torch.equal(reduced(image, 2), torch.zeros(1, 3, 1, 1))
@@ -70,10 +58,10 @@ def test_other_images_and_sizes_are_refused() -> None:
 
 
 def test_translators_come_back_from_their_files(tmp_path) -> None:
-    network = TranslatorNetwork(4, 2, 2, skip=True).eval()
+    network = TranslatorNetwork(4, 2, 2).eval()
     save_translator(tmp_path / "a", network, CARD)
     again, card = load_translator(tmp_path / "a")
-    assert (card.kind, card.architecture) == ("translator", {"width": 4, "blocks": 2, "reduction": 2, "skip": 1})
+    assert (card.kind, card.architecture) == ("translator", {"width": 4, "blocks": 2, "reduction": 2})
     images = torch.rand(1, 3, 16, 16)
     torch.testing.assert_close(again.translate(images), network.translate(images), atol=2e-3, rtol=0)  # float16
 
@@ -90,7 +78,7 @@ def test_controls_networks_come_back_from_their_files(tmp_path) -> None:
     torch.testing.assert_close(answers, network(images), atol=2e-2, rtol=0)
 
 
-@pytest.mark.parametrize("change", [{"width": 100_000}, {"blocks": 0}, {"reduction": -1}, {"width": 8}, {"skip": 2}])
+@pytest.mark.parametrize("change", [{"width": 100_000}, {"blocks": 0}, {"reduction": -1}, {"width": 8}])
 def test_a_forged_card_is_refused(tmp_path, change: dict[str, int]) -> None:
     save_translator(tmp_path / "a", TranslatorNetwork(4, 1), CARD)
     where = card_path(tmp_path / "a")

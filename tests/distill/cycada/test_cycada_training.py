@@ -15,7 +15,7 @@ from sim2real_bench.distill.cycada.unpaired import UnpairedImages, as_pixels, as
 from sim2real_bench.errors import CheckpointError, DataError
 
 SIDE = 32
-TINY = TranslatorSettings(width=4, blocks=1, reduction=1, skip=False, steps=150, learning_rate=2e-3, buffer_images=3)
+TINY = TranslatorSettings(width=4, blocks=1, reduction=1, steps=150, learning_rate=2e-3, buffer_images=3)
 
 
 class BrightestColumn(nn.Module):
