@@ -172,14 +172,16 @@ def test_the_proxy_learns_to_turn_right_at_t_endings(make_dataset, tmp_path: Pat
     monkeypatch.setattr(
         "sim2real_bench.distill.junctions.fitting.JunctionExamples", lambda base: examples
     )  # fmt: skip
-    training = TrainingConfig(24, 4, 8e-3, schedule="cosine", seed=1, validation_share=0.0, validate_every=24)
-    path = fit_junction_proxy(make_dataset("stk"), "junctions", FitSettings(tmp_path, 0.1, training, "transfer"))
+    training = TrainingConfig(80, 4, 8e-3, schedule="cosine", seed=1, validation_share=0.0, validate_every=80)
+    settings = FitSettings(tmp_path, 0.25, training, "transfer", device="cpu")
+    path = fit_junction_proxy(make_dataset("stk"), "junctions", settings)
     network, card = load_checkpoint(path)
     assert card.observation == "map_view" and card.data == {"source": make_dataset("stk").hash}
     images, targets = examples.batch(np.arange(4), generator())
     with torch.inference_mode():
         answers = network(images)
-    assert float((answers - targets).abs().sum((1, 2)).mean()) < 0.35
+    assert float((answers - targets).abs().sum((1, 2)).mean()) < 1.2  # untrained: about 3
+    assert bool((answers[:, -1, 0] > 0.05).all())  # to the right
     assert "made into junctions" in read_card(path).notes
 
 
