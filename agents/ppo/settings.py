@@ -25,8 +25,10 @@ class PpoSettings:
         discount: gamma, per step of 0.1 s.
         gae_lambda: of generalised advantage estimation.
         clip: PPO's ratio clip.
+        target_kl: an update ends early when it moved the policy by half as much again (without this, long trainings
+            collapsed).
         log_std: logarithm of the exploration noise at the start.
-        save_every_steps: between two saved states.
+        save_every_steps: between two saved states; each time the driver is judged by laps, and the best one is kept.
         reward: weights of the reward's terms.
     """
 
@@ -42,6 +44,7 @@ class PpoSettings:
     discount: float = 0.97
     gae_lambda: float = 0.95
     clip: float = 0.2
+    target_kl: float = 0.02
     log_std: float = -0.7
     save_every_steps: int = 50_000
     reward: RewardWeights = field(default_factory=RewardWeights)

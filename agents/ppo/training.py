@@ -1,8 +1,9 @@
 """Training the PPO source agent, with a state on disk from which an interrupted run goes on."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
 
-from sim2real_bench.agents.checkpoints import PPO_KIND, CheckpointCard, save_tensors
+from sim2real_bench.agents.checkpoints import PPO_KIND, CheckpointCard, card_path, read_card, save_tensors
+from sim2real_bench.agents.ppo.lap_check import LapCheck, check_laps
 from sim2real_bench.agents.ppo.learning_curve import CurveRow, write_curve
-from sim2real_bench.agents.ppo.policy import MAP_KEY, STATE_KEY, DriverFeatures, DriverNetwork
+from sim2real_bench.agents.ppo.policy import MAP_KEY, STATE_KEY, DriverFeatures, DriverNetwork, PpoAgent
 from sim2real_bench.agents.ppo.settings import AGENT_NAME, PpoSettings
 from sim2real_bench.agents.ppo.training_state import TrainingState, read_state, write_state
 from sim2real_bench.agents.ppo.vector_env import KartVectorEnv, make_vector_env
 from sim2real_bench.envs.observation import MAP_VIEW
 from sim2real_bench.envs.supertuxkart.tracks import TRAIN_TRACKS, Track
 
+_LOG = logging.getLogger(__name__)
 STATE_NAME = "training_state.safetensors"
 CURVE_NAME = "learning_curve.csv"
 _START_THROTTLE = 0.5  # a kart that stands learns nothing
@@ -56,6 +59,7 @@ def build_model(settings: PpoSettings, env: KartVectorEnv, log_folder: Path | No
         gamma=settings.discount,
         gae_lambda=settings.gae_lambda,
         clip_range=settings.clip,
+        target_kl=settings.target_kl,
         tensorboard_log=None if log_folder is None else str(log_folder),
         policy_kwargs={
             "features_extractor_class": _Features,
@@ -78,10 +82,12 @@ def driver_of(model: PPO) -> DriverNetwork:
     return driver.eval()
 
 
-def save_driver(path: Path, model: PPO, settings: PpoSettings, command: str, row: CurveRow | None) -> None:
+def save_driver(
+    path: Path, model: PPO, settings: PpoSettings, command: str, row: CurveRow | None, laps: LapCheck
+) -> None:
     """Write a model's driver as a checkpoint of kind ``ppo``; ``row`` is absent before the first episode ended."""
     measured = {} if row is None else {name: round(value, 4) for name, value in asdict(row).items()}
-    metrics = measured | {"steps": model.num_timesteps}
+    metrics = measured | asdict(laps) | {"steps": model.num_timesteps}
     weights = ", ".join(f"{name} {value:g}" for name, value in asdict(settings.reward).items())
     card = CheckpointCard(
         kind=PPO_KIND,
@@ -90,7 +96,8 @@ def save_driver(path: Path, model: PPO, settings: PpoSettings, command: str, row
         seed=settings.seed,
         metrics=metrics,
         architecture={"network": "DriverNetwork", "speed_cap_mps": settings.speed_cap_mps},
-        notes=f"PPO, {settings.workers} karts, discount {settings.discount:g}, reward weights: {weights}",
+        notes=f"PPO, {settings.workers} karts, discount {settings.discount:g}, reward weights: {weights}; the best of "
+        f"its drivers, judged every {settings.save_every_steps:,} steps by laps of the training tracks",
     )
     save_tensors(path, driver_of(model).state_dict(), card)
 
@@ -112,9 +119,17 @@ class _Recorder(BaseCallback):
 class _Run:
     """One call of ``train_ppo``: where it writes and what it has seen."""
 
-    def __init__(self, settings: PpoSettings, out: Path, command: str, report: Callable[[CurveRow], None]) -> None:
-        self.settings, self.out, self.command, self.report = settings, out, command, report
+    def __init__(
+        self,
+        settings: PpoSettings,
+        out: Path,
+        command: str,
+        report: Callable[[CurveRow], None],
+        check: Callable[[PpoAgent], LapCheck],
+    ) -> None:
+        self.settings, self.out, self.command, self.report, self._check = settings, out, command, report, check
         self.rows: list[CurveRow] = []
+        self._best: LapCheck | None = None
         self.earlier_s = 0.0
         self._saved_at = 0
         self._started = time.perf_counter()
@@ -123,6 +138,7 @@ class _Run:
         """Continue an interrupted training."""
         self.rows = list(state.rows)
         self.earlier_s, self._saved_at = state.wall_time_s, state.steps
+        self._best = _kept(self.out / AGENT_NAME)
         state.restore(model)
 
     @property
@@ -136,14 +152,23 @@ class _Run:
             self.report(row)
         if model.num_timesteps - self._saved_at >= self.settings.save_every_steps:
             self.save(model)
+            self.judge(model)
 
     def save(self, model: PPO) -> None:
+        """Write the state an interrupted training goes on from."""
         self._saved_at = model.num_timesteps
         state = TrainingState.of(model, self.wall_time_s, tuple(self.rows), _fingerprint(self.settings))
         write_state(self.out / STATE_NAME, state)
-        row = self.rows[-1] if self.rows else None
-        save_driver(self.out / AGENT_NAME, model, self.settings, self.command, row)
         write_curve(self.out / CURVE_NAME, self.rows)
+
+    def judge(self, model: PPO) -> None:
+        """Keep the driver if it is better than the one kept."""
+        laps = self._check(PpoAgent(driver_of(model), self.settings.speed_cap_mps))
+        _LOG.info("step %d: %s", model.num_timesteps, laps)
+        if self._best is None or laps > self._best:
+            self._best = laps
+            row = self.rows[-1] if self.rows else None
+            save_driver(self.out / AGENT_NAME, model, self.settings, self.command, row, laps)
 
     def _row(self, model: PPO) -> CurveRow | None:
         episodes = list(model.ep_info_buffer or ())
@@ -165,6 +190,15 @@ class _Run:
             steer_change=mean("steer_change"),
             action_std=float(model.policy.log_std.detach().exp().mean()),
         )
+
+
+def _kept(path: Path) -> LapCheck | None:
+    """How the driver kept by an interrupted training fared; None where there is none."""
+    if not card_path(path).exists():
+        return None
+    metrics = read_card(path).metrics
+    names = [field.name for field in fields(LapCheck)]
+    return LapCheck(*(metrics[name] for name in names)) if all(name in metrics for name in names) else None
 
 
 def _fingerprint(settings: PpoSettings) -> dict[str, Any]:
@@ -197,8 +231,9 @@ def train_ppo(
 ) -> Path:
     """Train the source agent.
 
-    Writes ``stk-ppo.safetensors`` with its card, ``learning_curve.csv`` and ``.png``, ``training_state.safetensors``
-    (every ``save_every_steps``, at the end, and when interrupted) into ``out``.
+    Writes ``training_state.safetensors``, ``learning_curve.csv`` and ``.png`` (every ``save_every_steps``, at the end,
+    and when interrupted) into ``out``, and ``stk-ppo.safetensors`` with its card: the driver that did best on laps of
+    ``tracks``, judged every ``save_every_steps`` and at the end.
 
     Args:
         settings: everything that shapes the training.
@@ -228,7 +263,7 @@ def train_ppo(
         speed_cap_mps=settings.speed_cap_mps,
         weights=settings.reward,
     )
-    run = _Run(settings, out, command, report)
+    run = _Run(settings, out, command, report, lambda driver: check_laps(driver, tracks, settings.seed))
     try:
         model = build_model(settings, env, log_folder)
         if state is not None:
@@ -239,6 +274,7 @@ def train_ppo(
                 model.learn(remaining, callback=_Recorder(run), reset_num_timesteps=False)
         finally:
             run.save(model)
+        run.judge(model)
     finally:
         env.close()
     return out / f"{AGENT_NAME}.safetensors"
