@@ -44,6 +44,5 @@ def check_laps(driver: PpoAgent, tracks: Sequence[Track], seed: int) -> LapCheck
         SimulatorError: the engine failed.
     """
     with SuperTuxKartEnv(observations=driver.observations, random_start=False) as env:
-        return LapCheck.of(
-            [drive_kart(env, driver, track, duration_s=_LIMIT_S, seed=seed, one_lap=True) for track in tracks]
-        )
+        drives = [drive_kart(env, driver, track, duration_s=_LIMIT_S, seed=seed, one_lap=True) for track in tracks]
+    return LapCheck.of(drives)

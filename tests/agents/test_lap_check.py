@@ -1,6 +1,7 @@
 """The driver that is kept: judged by laps of the training tracks, the best and not the last."""
 
 import pytest
+
 from sim2real_bench.agents.checkpoints import read_card
 from sim2real_bench.agents.kart_drives import KartDrive
 from sim2real_bench.agents.ppo.lap_check import LapCheck
