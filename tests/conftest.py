@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from plug_in_folder import write_package
 
+# The tests run side by side and their networks are tiny: a second thread would only spin and take a core from others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def _probe_stk() -> None:
     from sim2real_bench.envs.supertuxkart.assets import find_assets
