@@ -174,7 +174,16 @@ def checkpoint_for(method: str, proxy: str | None = None) -> Path | None:
         return checkpoint
     from sim2real_bench.agents.checkpoints import shipped_checkpoint
 
-    return shipped_checkpoint(checkpoint)
+    try:
+        return shipped_checkpoint(checkpoint)
+    except CheckpointError as error:
+        option = f" --proxy {proxy}" if proxy else ""
+        row = f"{method}:{proxy}" if proxy else method
+        raise CheckpointError(
+            f"no weights of method {method!r}{option} come with this installation: train them (sim2real-bench transfer "
+            f"--method {method}{option}; sim2real-bench reproduce --dry-run shows the whole command) and give them as "
+            f"--checkpoint {row}=FILE"
+        ) from error
 
 
 def trainings_of(method: str, request: TransferRequest) -> Sequence[Training]:

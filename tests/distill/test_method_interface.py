@@ -12,7 +12,7 @@ from sim2real_bench.agents.networks import WaypointNetwork
 from sim2real_bench.agents.reference import ReferenceAgent
 from sim2real_bench.distill import list_methods
 from sim2real_bench.distill.method import METHODS, build_agent, checkpoint_for, method_named, method_supervision
-from sim2real_bench.errors import ConfigurationError, UnknownNameError
+from sim2real_bench.errors import CheckpointError, ConfigurationError, UnknownNameError
 
 
 def test_the_methods_of_the_first_benchmark() -> None:
@@ -73,3 +73,11 @@ def test_the_interface_needs_no_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "source: images False"
+
+
+def test_a_method_without_its_weights_says_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setattr("sim2real_bench.agents.checkpoints.SHIPPED_FOLDER", tmp_path)
+    with pytest.raises(CheckpointError, match=r"--method modular --proxy map.*--checkpoint modular:map=FILE"):
+        checkpoint_for("modular", "map")
+    with pytest.raises(CheckpointError, match=r"--checkpoint direct=FILE"):
+        checkpoint_for("direct")
