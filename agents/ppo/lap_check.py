@@ -37,12 +37,14 @@ class LapCheck:
         return cls(float(finished), round(float(np.mean(shares)), 4), round(float(np.mean(speeds)), 4))
 
 
-def check_laps(driver: PpoAgent, tracks: Sequence[Track], seed: int) -> LapCheck:
+def drive_laps(driver: PpoAgent, tracks: Sequence[Track], seed: int) -> list[KartDrive]:
     """Drive one lap of every track from the starting grid.
 
     Raises:
         SimulatorError: the engine failed.
     """
+    drives: list[KartDrive] = []
     with SuperTuxKartEnv(observations=driver.observations, random_start=False) as env:
-        drives = [drive_kart(env, driver, track, duration_s=_LIMIT_S, seed=seed, one_lap=True) for track in tracks]
-    return LapCheck.of(drives)
+        for track in tracks:
+            drives.append(drive_kart(env, driver, track, duration_s=_LIMIT_S, seed=seed, one_lap=True))
+    return drives

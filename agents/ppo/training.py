@@ -15,10 +15,11 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
 
 from sim2real_bench.agents.checkpoints import PPO_KIND, CheckpointCard, card_path, read_card, save_tensors
-from sim2real_bench.agents.ppo.lap_check import LapCheck, check_laps
+from sim2real_bench.agents.ppo.lap_check import LapCheck, drive_laps
 from sim2real_bench.agents.ppo.learning_curve import CurveRow, write_curve
 from sim2real_bench.agents.ppo.policy import MAP_KEY, STATE_KEY, DriverFeatures, DriverNetwork, PpoAgent
 from sim2real_bench.agents.ppo.settings import AGENT_NAME, PpoSettings
+from sim2real_bench.agents.ppo.track_draw import TrackDraw
 from sim2real_bench.agents.ppo.training_state import TrainingState, read_state, write_state
 from sim2real_bench.agents.ppo.vector_env import KartVectorEnv, make_vector_env
 from sim2real_bench.envs.observation import MAP_VIEW
@@ -125,9 +126,9 @@ class _Run:
         out: Path,
         command: str,
         report: Callable[[CurveRow], None],
-        check: Callable[[PpoAgent], LapCheck],
+        draw: TrackDraw,
     ) -> None:
-        self.settings, self.out, self.command, self.report, self._check = settings, out, command, report, check
+        self.settings, self.out, self.command, self.report, self._draw = settings, out, command, report, draw
         self.rows: list[CurveRow] = []
         self._best: LapCheck | None = None
         self.earlier_s = 0.0
@@ -162,9 +163,14 @@ class _Run:
         write_curve(self.out / CURVE_NAME, self.rows)
 
     def judge(self, model: PPO) -> None:
-        """Keep the driver if it is better than the one kept."""
-        laps = self._check(PpoAgent(driver_of(model), self.settings.speed_cap_mps))
-        _LOG.info("step %d: %s", model.num_timesteps, laps)
+        """Keep the driver if it is better than the one kept, and have it practise the laps it did not finish."""
+        driver = PpoAgent(driver_of(model), self.settings.speed_cap_mps)
+        drives = drive_laps(driver, self._draw.tracks, self.settings.seed)
+        self._draw.unfinished = tuple(
+            track for track, drive in zip(self._draw.tracks, drives, strict=True) if not drive.finished
+        )
+        laps = LapCheck.of(drives)
+        _LOG.info("step %d: %s, unfinished: %s", model.num_timesteps, laps, self._draw.unfinished)
         if self._best is None or laps > self._best:
             self._best = laps
             row = self.rows[-1] if self.rows else None
@@ -240,7 +246,7 @@ def train_ppo(
         out: folder, made where missing.
         command: goes into the card.
         resume: go on from the state in ``out`` where there is one.
-        tracks: drawn from uniformly at each episode's start.
+        tracks: what episodes start on.
         report: called after every rollout with the newest row of the learning curve.
         log_folder: TensorBoard events; None for none.
 
@@ -255,19 +261,21 @@ def train_ppo(
     state = read_state(out / STATE_NAME, _fingerprint(settings)) if resume and (out / STATE_NAME).exists() else None
     # After an interruption the tracks are drawn anew: the same ones would be seen twice.
     seed = settings.seed if state is None else int(np.random.default_rng([settings.seed, state.steps]).integers(2**31))
+    draw = TrackDraw(tracks, settings.focus)
     env = make_vector_env(
         settings.workers,
-        tracks,
+        draw,
         seed,
         episode_steps=settings.episode_steps,
         speed_cap_mps=settings.speed_cap_mps,
         weights=settings.reward,
     )
-    run = _Run(settings, out, command, report, lambda driver: check_laps(driver, tracks, settings.seed))
+    run = _Run(settings, out, command, report, draw)
     try:
         model = build_model(settings, env, log_folder)
         if state is not None:
             run.go_on_from(state, model)
+            run.judge(model)  # which laps need practice is not in the state
         remaining = settings.total_steps - model.num_timesteps
         try:
             if remaining > 0:

@@ -21,9 +21,9 @@ from sim2real_bench.agents.ppo.policy import (
     state_vector,
 )
 from sim2real_bench.agents.ppo.reward import RewardWeights, Transition, reward_terms
+from sim2real_bench.agents.ppo.track_draw import TrackDraw
 from sim2real_bench.envs.observation import MAP_VIEW, SPEED, Observation, driving_action_space
 from sim2real_bench.envs.supertuxkart.environment import SuperTuxKartEnv
-from sim2real_bench.envs.supertuxkart.tracks import Track
 from sim2real_bench.errors import SimulatorError
 
 _LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Lane:
 
     Args:
         env: observes ``map_view`` and ``speed``.
-        tracks: drawn from uniformly at each reset.
+        draw: chooses the track at each reset.
         rng: source of tracks and episode seeds.
         speed_cap_mps: no throttle above this speed.
         weights: of the reward.
@@ -55,12 +55,12 @@ class Lane:
     def __init__(
         self,
         env: SuperTuxKartEnv,
-        tracks: Sequence[Track],
+        draw: TrackDraw,
         rng: np.random.Generator,
         speed_cap_mps: float,
         weights: RewardWeights,
     ) -> None:
-        self.env, self._tracks, self._rng = env, tracks, rng
+        self.env, self._draw, self._rng = env, draw, rng
         self._cap, self._weights = speed_cap_mps, weights
         self._observation: Observation = {}
         self._steer = self._steer_change = 0.0
@@ -69,7 +69,7 @@ class Lane:
 
     def reset(self) -> Encoded:
         """Start an episode on a random training track."""
-        track = self._tracks[int(self._rng.integers(len(self._tracks)))]
+        track = self._draw.draw(self._rng)
         self._observation, _ = self.env.reset(
             seed=int(self._rng.integers(2**31)), options={"track": track.name, "reverse": track.reverse}
         )
@@ -210,7 +210,7 @@ def _stack(encoded: Sequence[Encoded]) -> Encoded:
 
 def make_vector_env(
     workers: int,
-    tracks: Sequence[Track],
+    draw: TrackDraw,
     seed: int,
     *,
     episode_steps: int,
@@ -221,7 +221,7 @@ def make_vector_env(
 
     Args:
         workers: engines.
-        tracks: drawn from uniformly.
+        draw: chooses their tracks.
         seed: of all randomness.
         episode_steps: steps of 0.1 s until an episode is cut off.
         speed_cap_mps: no throttle above this speed.
@@ -230,7 +230,7 @@ def make_vector_env(
     lanes = [
         Lane(
             SuperTuxKartEnv(observations=(MAP_VIEW, SPEED), max_steps=episode_steps),
-            tracks,
+            draw,
             np.random.default_rng(sequence),
             speed_cap_mps,
             weights,

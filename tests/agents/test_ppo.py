@@ -21,6 +21,7 @@ from sim2real_bench.agents.ppo.scores import (
     write_scores,
 )
 from sim2real_bench.agents.ppo.settings import PpoSettings
+from sim2real_bench.agents.ppo.track_draw import TrackDraw
 from sim2real_bench.agents.ppo.vector_env import KartVectorEnv, Lane, make_vector_env
 from sim2real_bench.envs.supertuxkart.tracks import TRAIN_TRACKS, Track
 from sim2real_bench.errors import AgentError, CheckpointError, StepTimeoutError
@@ -167,7 +168,7 @@ class _FakeKart:
 
 
 def fake_vector(*karts):
-    lanes = [Lane(kart, TRAIN_TRACKS, np.random.default_rng(0), 12.0, RewardWeights()) for kart in karts]
+    lanes = [Lane(kart, TrackDraw(TRAIN_TRACKS), np.random.default_rng(0), 12.0, RewardWeights()) for kart in karts]
     env = KartVectorEnv(lanes)
     env.reset()
     return env
@@ -203,7 +204,9 @@ def test_driving_the_wrong_way_ends_the_episode_as_failed():
 
 @pytest.mark.simulator
 def test_vector_env_on_the_engine(stk):
-    env = make_vector_env(2, TRAIN_TRACKS[:2], 3, episode_steps=5, speed_cap_mps=12.0, weights=RewardWeights())
+    env = make_vector_env(
+        2, TrackDraw(TRAIN_TRACKS[:2]), 3, episode_steps=5, speed_cap_mps=12.0, weights=RewardWeights()
+    )
     try:
         seen = env.reset()
         assert seen["map"].shape == (2, 1, 64, 64)
@@ -244,7 +247,7 @@ def test_tiny_training_resumes_and_its_driver_drives(stk, tmp_path):
     assert steps_done(settings, tmp_path) == 256
 
     # The driver in the checkpoint is the mean of the trained policy.
-    env = make_vector_env(1, TRAIN_TRACKS, 0, episode_steps=5, speed_cap_mps=12.0, weights=RewardWeights())
+    env = make_vector_env(1, TrackDraw(TRAIN_TRACKS), 0, episode_steps=5, speed_cap_mps=12.0, weights=RewardWeights())
     model = build_model(settings, env)
     from sim2real_bench.agents.ppo.training import STATE_NAME
     from sim2real_bench.agents.ppo.training_state import read_state
