@@ -202,7 +202,7 @@ def trainings_of(method: str, request: TransferRequest) -> Sequence[Training]:
     if unknown:
         raise ConfigurationError(f"stage {unknown[0]!r} of method {method!r} is unknown; choose {', '.join(known)}")
     made = entry.trainings(request)
-    if not made:
+    if not made and request.parts:
         given = ", ".join(request.parts)
         raise ConfigurationError(f"method {method!r} has nothing left to train: --part gave {given} already")
     return made
