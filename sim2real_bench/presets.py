@@ -72,7 +72,7 @@ class TransferSettings:
     translator_width: int = 16
     translator_blocks: int = 6
     translator_reduction: int = 2
-    translator_steps: int = 6_000
+    translator_steps: int = 4_000
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ PRESETS: dict[str, Preset] = {
         EvaluateSettings(episodes_per_controller=25, horizon_ticks=2400),
         TrainSettings(total_steps=600_000, workers=8),
         CollectSettings(frames=10_000, episode_ticks=240, keep_every=3),
-        TransferSettings(network_width=0.25, steps=6_000, batch_size=32, learning_rate=1e-3, schedule="cosine"),
+        TransferSettings(network_width=0.25, steps=2_000, batch_size=32, learning_rate=1e-3, schedule="cosine"),
         SweepSettings(images=(500, 1_000, 2_500, 5_000, 10_000)),
     ),
     # The paper's sizes: 50 epochs of 1000 batches, constant learning rate 1e-4 (methods, section 1.4).
