@@ -114,7 +114,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "standard": Preset(
         EvaluateSettings(episodes_per_controller=25, horizon_ticks=2400),
-        TrainSettings(total_steps=600_000, workers=8),
+        TrainSettings(total_steps=500_000, workers=8),
         CollectSettings(frames=10_000, episode_ticks=240, keep_every=3),
         TransferSettings(network_width=0.25, steps=2_000, batch_size=32, learning_rate=1e-3, schedule="cosine"),
         SweepSettings(images=(500, 1_000, 2_500, 5_000, 10_000)),

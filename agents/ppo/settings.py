@@ -25,8 +25,6 @@ class PpoSettings:
         discount: gamma, per step of 0.1 s.
         gae_lambda: of generalised advantage estimation.
         clip: PPO's ratio clip.
-        target_kl: an update ends early when it moved the policy by half as much again (without this, long trainings
-            collapsed).
         log_std: logarithm of the exploration noise at the start.
         focus: share of the episodes on training tracks whose lap was not finished when the driver was last judged.
         save_every_steps: between two saved states; each time the driver is judged by laps, and the best one is kept.
@@ -45,7 +43,6 @@ class PpoSettings:
     discount: float = 0.97
     gae_lambda: float = 0.95
     clip: float = 0.2
-    target_kl: float = 0.05
     log_std: float = -0.7
     focus: float = 0.25
     save_every_steps: int = 50_000

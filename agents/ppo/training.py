@@ -60,7 +60,6 @@ def build_model(settings: PpoSettings, env: KartVectorEnv, log_folder: Path | No
         gamma=settings.discount,
         gae_lambda=settings.gae_lambda,
         clip_range=settings.clip,
-        target_kl=settings.target_kl,
         tensorboard_log=None if log_folder is None else str(log_folder),
         policy_kwargs={
             "features_extractor_class": _Features,
