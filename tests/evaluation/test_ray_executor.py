@@ -204,7 +204,7 @@ def test_a_worker_that_does_not_hear_of_its_run_ends(monkeypatch, nodes):
         assert executor.submit(Do("work")).result()[0] == pid  # it has heard, idle as it was
         monkeypatch.setattr(seat, "_ASK_EVERY_S", 1000.0)
         # Its own executor ends first, and may still say so before the actor is gone.
-        with pytest.raises(WorkerLostError, match="was lost|the run was ended"):
+        with pytest.raises(WorkerLostError, match=r"was lost|the run was ended"):
             executor.submit(Do("hang")).result()
         wait_until(lambda: not alive(pid))
 
